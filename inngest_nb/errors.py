@@ -1,0 +1,250 @@
+"""Every error of the package, drawn as one tree; a class docstring says when it is raised.
+
+InngestError
+├── FunctionConfigInvalidError   a function, trigger or option that cannot be registered
+├── FunctionNotFoundError        a function id that nobody registered
+├── RunNotFoundError             a run id that the engine does not know
+├── EventInvalidError            an event that intake refuses
+├── SendEventsError              a send that was refused or could not be made durable
+├── ExpressionError              a malformed, unknown or failing expression
+├── ChannelError                 a channel or topic used in a way that cannot work
+├── SchemaError                  data that does not fit its topic's schema
+├── PayloadError                 data that is too large or is not JSON
+├── OutputUnserializableError    a step or function that returned something that is not JSON
+├── StepNestedError              a step called inside another step
+├── StepDuplicateError           one step id met twice at the same time in parallel code
+├── RunFailed / RunCancelled     what awaiting a run raises when it did not complete
+├── LinkError                    no engine could be reached
+│   ├── ServerExtensionMissing   the kernel's Jupyter server has no inngest_nb extension
+│   └── LinkRefused              the server refused this kernel's credential
+├── DataDirLocked                a second engine on one data directory
+├── JournalUnavailable           the journal cannot be written now; nothing was acknowledged
+├── JournalCorrupt               the journal's file is damaged
+└── (control flow, part of the official API)
+    ├── NonRetriableError, RetryAfterError
+    └── StepError                a step that used up its attempts
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+__all__ = [
+    "ChannelError",
+    "DataDirLocked",
+    "EventInvalidError",
+    "ExpressionError",
+    "FunctionConfigInvalidError",
+    "FunctionNotFoundError",
+    "InngestError",
+    "JournalCorrupt",
+    "JournalUnavailable",
+    "LinkError",
+    "LinkRefused",
+    "NonRetriableError",
+    "OutputUnserializableError",
+    "PayloadError",
+    "RetryAfterError",
+    "RunCancelled",
+    "RunFailed",
+    "RunNotFoundError",
+    "SchemaError",
+    "SendEventsError",
+    "ServerExtensionMissing",
+    "StepDuplicateError",
+    "StepError",
+    "StepNestedError",
+]
+
+
+class InngestError(Exception):
+    """Base of every error of this package; `code` is the word used on the wire."""
+
+    code = "unknown"
+
+    @property
+    def message(self) -> str:
+        """What happened, where, and what to do."""
+        return str(self.args[0]) if self.args else (self.__doc__ or "").splitlines()[0]
+
+
+class FunctionConfigInvalidError(InngestError):
+    """A function, trigger or option that cannot be registered."""
+
+    code = "function_config_invalid"
+
+
+class FunctionNotFoundError(InngestError):
+    """A function id that nobody registered."""
+
+    code = "function_not_found"
+
+
+class RunNotFoundError(InngestError):
+    """A run id that the engine does not know."""
+
+    code = "run_not_found"
+
+
+class EventInvalidError(InngestError):
+    """An event that intake refuses."""
+
+    code = "event_invalid"
+
+
+class SendEventsError(InngestError):
+    """A send that was refused or could not be made durable; `ids` were accepted before it."""
+
+    code = "send_event_failed"
+
+    def __init__(self, message: str, ids: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.ids = list(ids or [])
+
+
+class ExpressionError(InngestError):
+    """A malformed, unknown or failing expression."""
+
+    code = "expression_invalid"
+
+
+class ChannelError(InngestError):
+    """A channel or topic used in a way that cannot work."""
+
+    code = "channel_invalid"
+
+
+class SchemaError(InngestError):
+    """Data that does not fit its topic's schema; nothing was sent."""
+
+    code = "schema_invalid"
+
+
+class PayloadError(InngestError):
+    """Data that is too large or is not JSON; nothing was sent."""
+
+    code = "payload_invalid"
+
+
+class OutputUnserializableError(InngestError):
+    """A step or function returned something that is not JSON."""
+
+    code = "output_unserializable"
+
+
+class StepNestedError(InngestError):
+    """A step was called inside another step."""
+
+    code = "step_nested"
+
+
+class StepDuplicateError(InngestError):
+    """One step id was met a second time while the first was still running."""
+
+    code = "step_duplicate"
+
+
+class RunFailed(InngestError):
+    """The run failed; `error` is {"code", "name", "message", "stack"} of the original."""
+
+    code = "run_failed"
+
+    def __init__(self, run_id: str, error: dict[str, Any]) -> None:
+        super().__init__(f"run {run_id} failed: {error.get('name')}: {error.get('message')}")
+        self.run_id = run_id
+        self.error = error
+
+
+class RunCancelled(InngestError):
+    """The run was cancelled before it completed."""
+
+    code = "run_cancelled"
+
+    def __init__(self, run_id: str, reason: str | None = None) -> None:
+        super().__init__(f"run {run_id} was cancelled" + (f": {reason}" if reason else ""))
+        self.run_id = run_id
+        self.reason = reason
+
+
+class LinkError(InngestError):
+    """No engine could be reached."""
+
+    code = "link_failed"
+
+
+class ServerExtensionMissing(LinkError):
+    """The kernel's Jupyter server runs without the inngest_nb extension."""
+
+    code = "server_extension_missing"
+
+
+class LinkRefused(LinkError):
+    """The Jupyter server refused this kernel's credential."""
+
+    code = "link_refused"
+
+
+class DataDirLocked(InngestError):
+    """Another engine owns this data directory."""
+
+    code = "data_dir_locked"
+
+
+class JournalUnavailable(InngestError):
+    """The journal cannot be written now; nothing was acknowledged, and nothing that was is lost."""
+
+    code = "journal_unavailable"
+
+
+class JournalCorrupt(InngestError):
+    """The journal's file is damaged."""
+
+    code = "journal_corrupt"
+
+
+class NonRetriableError(InngestError):
+    """Raised by user code: do not try again."""
+
+    code = "non_retriable_error"
+
+    def __init__(self, message: str | None = None, quiet: bool = False) -> None:
+        super().__init__(message or "")
+        self.quiet = quiet
+
+
+class RetryAfterError(InngestError):
+    """Raised by user code: try again, but not before `retry_after` (ms, timedelta or datetime)."""
+
+    code = "retry_after_error"
+
+    def __init__(
+        self,
+        message: str | None,
+        retry_after: int | datetime.timedelta | datetime.datetime,
+        quiet: bool = False,
+    ) -> None:
+        super().__init__(message or "")
+        self.retry_after = retry_after
+        self.quiet = quiet
+
+    def delay_ms(self, now: datetime.datetime) -> float:
+        """Milliseconds from `now` until the next attempt is wanted."""
+        wanted = self.retry_after
+        if isinstance(wanted, datetime.datetime):
+            return (wanted.astimezone(datetime.UTC) - now).total_seconds() * 1000
+        return wanted.total_seconds() * 1000 if isinstance(wanted, datetime.timedelta) else float(wanted)
+
+
+class StepError(InngestError):
+    """A step used up its attempts; `name`, `message` and `stack` are the original error's."""
+
+    code = "step_errored"
+
+    def __init__(self, message: str, name: str = "Error", stack: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.stack = stack
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"

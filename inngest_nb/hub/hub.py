@@ -1,0 +1,189 @@
+"""The hub: publish appends to a channel's log, groups go to disk, subscribers follow with a cursor of their own.
+
+A message is shown to subscribers once its group is committed (without fsync), so that killing the process never takes
+back what somebody has seen. A subscriber holds an offset, not a queue: a slow one costs nothing and delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from inngest_nb.clock import Clock
+from inngest_nb.errors import InngestError, PayloadError
+from inngest_nb.hub.log import ChannelLog, Publish
+from inngest_nb.hub.subscription import Since, Subscription
+from inngest_nb.store import Write, Writer, connect_reader, load_queries
+
+MAX_DATA_BYTES = 524_288
+MAX_UNWRITTEN = 200_000
+_IDLE_LOGS = 2_000
+_SQL = load_queries("inngest_nb.hub")
+
+
+class Hub:
+    """All channel logs of one data directory. Use from its event loop only."""
+
+    def __init__(self, path: Path | str, *, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock, self._loop = clock, loop
+        self._writer = Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=loop)
+        self._reader = connect_reader(path)
+        self._logs: dict[str, ChannelLog] = {}
+        self._last_id: int = self._reader.execute(_SQL.last_channel_id).fetchone()[0]
+        self._batch: list[Write] = []
+        self._touched: dict[ChannelLog, int] = {}
+        self._after: list[asyncio.Future[None]] = []
+        self._unwritten = 0
+        self._flushing = False
+        self._begin_epoch()
+
+    # -- publishing ----------------------------------------------------------------------------
+
+    def publish(self, publish: Publish) -> int:
+        """Append to the channel's log and return the offset; it is on disk one group later.
+
+        Raises:
+            PayloadError: data over 512 KiB, or the disk refuses messages and memory for them is used up.
+        """
+        if len(publish.data) * 4 > MAX_DATA_BYTES and len(publish.data.encode()) > MAX_DATA_BYTES:
+            size = len(publish.data.encode())
+            raise PayloadError(
+                f"data for topic {publish.topic!r} of channel {publish.channel!r} has {size:,} bytes; at most {MAX_DATA_BYTES:,} "
+                "are sent. Publish a reference, or several smaller messages"
+            )
+        if self._unwritten >= MAX_UNWRITTEN:
+            raise PayloadError(f"{self._unwritten:,} messages wait for the disk ({self._writer.outage}); publish again later")
+        log = self.log(publish.channel)
+        created = publish.created_at or self._clock.now()
+        publish = publish._replace(created_at=created)
+        entry = log.append(publish)
+        row = (log.id, entry.offset, publish.topic, publish.kind, publish.data, publish.run_id, publish.fn_id)
+        self._batch.append((_SQL.add_message, (*row, publish.step_id, publish.attempt, created, publish.key)))
+        self._touched[log] = log.next
+        self._unwritten += 1
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+        return entry.offset
+
+    def written(self) -> asyncio.Future[None]:
+        """A future that resolves when everything published so far is on disk."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self._batch:
+            self._after.append(future)
+        else:
+            self._writer.submit([], lambda error: _finish(future, error))
+        return future
+
+    def has_key(self, key: str) -> bool:
+        """Whether the durable publish with this key is in the log on disk."""
+        return self._reader.execute(_SQL.has_key, (key,)).fetchone() is not None
+
+    def channels_of_run(self, run_id: str) -> set[str]:
+        """Names of the channels that a run has published to."""
+        return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
+
+    def channels_of_step(self, run_id: str, step_id: str) -> set[str]:
+        """Names of the channels that a step of a run has published to."""
+        return {name for name, _ in self._reader.execute(_SQL.channels_of_step, (run_id, step_id))}
+
+    # -- subscribing ---------------------------------------------------------------------------
+
+    def subscribe(
+        self, channel: str, topics: Iterable[str] | None = None, since: Since = "now", epoch: int | None = None
+    ) -> Subscription:
+        """Follow a channel from `since`: "now", "start", an offset, or microseconds as a `Time`."""
+        return Subscription(self, self.log(channel), topics, since, epoch)
+
+    def log(self, name: str) -> ChannelLog:
+        """The channel's log, from memory, from disk, or new."""
+        log = self._logs.get(name)
+        if log is not None:
+            return log
+        row = self._reader.execute(_SQL.find_channel, (name,)).fetchone()
+        if row is None:
+            self._last_id += 1
+            log = ChannelLog(self._last_id, name, self._epoch, 0, 0, 0)
+            self._batch.append((_SQL.add_channel, (log.id, name, log.epoch, 0)))
+            self._touched[log] = 0
+        else:
+            log = ChannelLog(row[0], name, row[1], row[2], row[3], row[3])
+        if len(self._logs) >= _IDLE_LOGS:
+            self._forget_idle()
+        self._logs[name] = log
+        return log
+
+    def read(self, log: ChannelLog, start: int, limit: int) -> list[tuple[object, ...]]:
+        """Rows of a log from disk; called from a worker thread."""
+        return self._reader.execute(_SQL.read, (log.id, start, limit)).fetchall()
+
+    def offset_at(self, log: ChannelLog, us: int) -> int:
+        """The first offset published at or after a time."""
+        found: int | None = self._reader.execute(_SQL.offset_at, (log.id, us)).fetchone()[0]
+        return log.next if found is None else found
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        self._flushing = False
+        batch, self._batch = self._batch, []
+        touched, self._touched = self._touched, {}
+        after, self._after = self._after, []
+        count = len(batch)
+
+        def done(error: InngestError | None) -> None:
+            if error is not None:  # rows are idempotent: offer the same group again until the disk takes it
+                self._loop.call_later(0.1, self._writer.submit, batch, done)
+                return
+            self._unwritten = max(0, self._unwritten - count)
+            for log, upto in touched.items():
+                log.show(upto)
+            for future in after:
+                _finish(future, None)
+
+        self._writer.submit(batch, done)
+
+    def _forget_idle(self) -> None:
+        idle = [n for n, log in self._logs.items() if not log.readers and log.visible == log.next and log not in self._touched]
+        for name in idle[: _IDLE_LOGS // 2]:
+            del self._logs[name]
+
+    def _begin_epoch(self) -> None:
+        """After a power cut logs may have lost a tail that somebody saw: their offsets start a new epoch."""
+        boot = _boot_id()
+        known = self._reader.execute(_SQL.get_meta, ("open_since_boot",)).fetchone()
+        stored = self._reader.execute(_SQL.get_meta, ("epoch",)).fetchone()
+        self._epoch = int(stored[0]) if stored else 1
+        writes: list[Write] = [(_SQL.set_meta, ("open_since_boot", boot))]
+        if known and known[0] not in ("", boot):
+            self._epoch += 1
+            writes.append((_SQL.bump_epochs, ()))
+        writes.append((_SQL.set_meta, ("epoch", str(self._epoch))))
+        self._writer.submit(writes, lambda error: None)
+
+    async def close(self) -> None:
+        """Write what is left and mark the store as cleanly closed."""
+        if self._batch:
+            self._flush()
+        self._writer.submit([(_SQL.set_meta, ("open_since_boot", ""))], lambda error: None)
+        await self._writer.close()
+        self._reader.close()
+
+
+def _finish(future: asyncio.Future[None], error: InngestError | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+

@@ -1,0 +1,110 @@
+"""One channel's log: offsets, the tail kept in memory, and what is already on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from inngest_nb.clock import to_iso
+
+TAIL_MESSAGES = 2048
+TAIL_BYTES = 2_000_000
+ALWAYS_DELIVERED = frozenset({"run", "rollback", "commit"})
+
+
+class Entry(NamedTuple):
+    """A message as every subscriber gets it."""
+
+    offset: int
+    topic: str
+    kind: str
+    wire: bytes
+
+
+class Publish(NamedTuple):
+    """What is asked of the hub; `data` is JSON text, `created_at` microseconds."""
+
+    channel: str
+    topic: str
+    data: str
+    kind: str = "data"
+    run_id: str | None = None
+    fn_id: str | None = None
+    step_id: str | None = None
+    attempt: int | None = None
+    created_at: int = 0
+    key: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ChannelLog:
+    """Offsets below `visible` are on disk; only those are shown to anybody."""
+
+    id: int
+    name: str
+    epoch: int
+    first: int
+    next: int
+    visible: int
+    tail: deque[Entry] = field(default_factory=deque)
+    tail_bytes: int = 0
+    waiters: set[asyncio.Future[None]] = field(default_factory=set)
+    readers: int = 0
+
+    @property
+    def tail_first(self) -> int:
+        """The lowest offset that memory still holds."""
+        return self.tail[0].offset if self.tail else self.next
+
+    def append(self, publish: Publish) -> Entry:
+        """Give `publish` the next offset."""
+        entry = Entry(self.next, publish.topic, publish.kind, encode(publish, self.next))
+        self.tail.append(entry)
+        self.tail_bytes += len(entry.wire)
+        self.next += 1
+        return entry
+
+    def show(self, upto: int) -> None:
+        """Make offsets below `upto` visible and wake who waits for them."""
+        self.visible = max(self.visible, upto)
+        self._trim()
+        waiters, self.waiters = self.waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _trim(self) -> None:
+        tail = self.tail
+        while tail and tail[0].offset < self.visible and (len(tail) > TAIL_MESSAGES or self.tail_bytes > TAIL_BYTES):
+            self.tail_bytes -= len(tail.popleft().wire)
+
+    def from_tail(self, start: int, limit: int) -> list[Entry]:
+        """Visible entries from `start`, which the tail must hold."""
+        skip = start - self.tail_first
+        stop = min(self.visible - self.tail_first, skip + limit)
+        return [self.tail[i] for i in range(skip, stop)]
+
+
+def encode(publish: Publish, offset: int) -> bytes:
+    """The message as JSON; absent fields are left out, never null."""
+    message: dict[str, object] = {
+        "channel": publish.channel,
+        "topic": publish.topic,
+        "kind": publish.kind,
+        "data": orjson.Fragment(publish.data),
+        "created_at": to_iso(publish.created_at),
+        "offset": offset,
+    }
+    if publish.run_id is not None:
+        message["run_id"] = publish.run_id
+    if publish.fn_id is not None:
+        message["fn_id"] = publish.fn_id
+    if publish.step_id is not None:
+        message["step_id"] = publish.step_id
+    if publish.attempt is not None:
+        message["attempt"] = publish.attempt
+    return orjson.dumps(message)

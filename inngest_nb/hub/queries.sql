@@ -1,0 +1,40 @@
+-- add_channel: a channel's first message makes its log
+INSERT OR IGNORE INTO channels (id, name, epoch, first_offset, next_offset) VALUES (?, ?, ?, ?, 0);
+
+-- add_message: one row per message; repeating it changes nothing
+INSERT OR IGNORE INTO messages (channel_id, "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at, key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- find_channel: a log and where it ends
+SELECT c.id, c.epoch, c.first_offset,
+       max(c.next_offset, coalesce((SELECT max(m."offset") + 1 FROM messages m WHERE m.channel_id = c.id), c.first_offset))
+FROM channels c WHERE c.name = ?;
+
+-- last_channel_id: the highest id in use
+SELECT coalesce(max(id), 0) FROM channels;
+
+-- read: messages of one log from an offset on
+SELECT "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at
+FROM messages WHERE channel_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?;
+
+-- offset_at: the first offset at or after a time
+SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
+
+-- channels_of_run: where a run has published
+SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id WHERE m.run_id = ? AND m.kind = 'data';
+
+-- channels_of_step: where a step has published since its last rollback or commit
+SELECT c.name, max(m."offset") FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ? AND m.step_id = ? AND m.kind = 'data' GROUP BY c.name;
+
+-- has_key: is a durable publish in the log
+SELECT 1 FROM messages WHERE key = ?;
+
+-- set_meta: remember one fact about the store
+INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?);
+
+-- get_meta: one fact about the store
+SELECT value FROM meta WHERE key = ?;
+
+-- bump_epochs: logs that may have lost their tail start a new epoch
+UPDATE channels SET epoch = epoch + 1;

@@ -1,0 +1,113 @@
+"""A subscriber's cursor on one channel: batches in order from the tail or from disk, and gaps said aloud."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from inngest_nb.hub.log import ALWAYS_DELIVERED, ChannelLog, Publish, encode
+
+if TYPE_CHECKING:
+    from inngest_nb.hub.hub import Hub
+
+BATCH = 64
+_DISK_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A point in time to subscribe from, in microseconds."""
+
+    us: int
+
+
+Since = Literal["now", "start"] | int | Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Messages as JSON bytes, and the offset to go on from. `lost` of them, from `gap_from` on, are gone for ever."""
+
+    messages: list[bytes]
+    next: int
+    lost: int = 0
+    gap_from: int = 0
+
+
+class Subscription:
+    """Reads one channel from an offset on; any number of them are independent of each other."""
+
+    def __init__(self, hub: Hub, log: ChannelLog, topics: Iterable[str] | None, since: Since, epoch: int | None) -> None:
+        self._hub, self.log = hub, log
+        self.topics = None if topics is None else frozenset(topics)
+        self.cursor, self._gap = self._start(since, epoch)
+        log.readers += 1
+
+    def _start(self, since: Since, epoch: int | None) -> tuple[int, tuple[int, int] | None]:
+        log = self.log
+        if since == "now":
+            return log.visible, None
+        if since == "start":
+            return log.first, None
+        if isinstance(since, Time):
+            return max(log.first, self._hub.offset_at(log, since.us)), None
+        assert isinstance(since, int)
+        if epoch is not None and epoch != log.epoch:
+            return log.first, (since, log.first)
+        return min(since, log.next), None
+
+    @property
+    def visible(self) -> int:
+        """One past the newest offset that may be read."""
+        return self.log.visible
+
+    async def next_batch(self, limit: int = BATCH) -> Batch:
+        """Wait for messages and return them; with a topic filter the batch may be empty and still move the cursor."""
+        log = self.log
+        if self._gap is not None:
+            (asked, begin), self._gap = self._gap, None
+            return Batch(messages=[], next=begin, lost=max(0, asked - begin), gap_from=asked)
+        if self.cursor < log.first:
+            lost, begin = log.first - self.cursor, self.cursor
+            self.cursor = log.first
+            return Batch(messages=[], next=log.first, lost=lost, gap_from=begin)
+        while self.cursor >= log.visible:
+            await self._wait()
+        if self.cursor >= log.tail_first:
+            entries = log.from_tail(self.cursor, limit)
+            self.cursor += len(entries)
+            return Batch(messages=[e.wire for e in entries if self._wanted(e.topic, e.kind)], next=self.cursor)
+        return await self._from_disk()
+
+    async def _from_disk(self) -> Batch:
+        rows: list[Any] = await asyncio.to_thread(self._hub.read, self.log, self.cursor, _DISK_BATCH)
+        rows = [row for row in rows if row[0] < self.log.visible]
+        if not rows:
+            self.cursor = min(self.log.tail_first, self.log.visible)
+            return Batch(messages=[], next=self.cursor)
+        self.cursor = rows[-1][0] + 1
+        name = self.log.name
+        wanted = [_wire(name, row) for row in rows if self._wanted(row[1], row[2])]
+        return Batch(messages=wanted, next=self.cursor)
+
+    async def _wait(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self.log.waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self.log.waiters.discard(waiter)
+
+    def _wanted(self, topic: str, kind: str) -> bool:
+        return self.topics is None or topic in self.topics or kind in ALWAYS_DELIVERED
+
+    def close(self) -> None:
+        """Stop counting as a reader."""
+        self.log.readers -= 1
+
+
+def _wire(channel: str, row: Any) -> bytes:
+    offset, topic, kind, data, run_id, fn_id, step_id, attempt, created_at = row
+    return encode(Publish(channel, topic, data, kind, run_id, fn_id, step_id, attempt, created_at), offset)

@@ -1,0 +1,61 @@
+"""User values as JSON text, with the official SDK's rules: what `json` accepts, no NaN, no surrogates."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+JSON = Any  # dict, list, str, int, float, bool or None, recursively
+
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+loads = json.loads
+
+
+def dumps(value: object) -> str:
+    """Return `value` as JSON text.
+
+    Raises:
+        TypeError: it is not JSON; the message names the path and the type found there.
+    """
+    try:
+        text = _encode(value)
+        text.encode()
+        return text
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise TypeError(_first_fault(value, "$", ()) or f"not JSON: {exc}") from None
+
+
+def _first_fault(value: object, path: str, seen: tuple[int, ...]) -> str | None:
+    """Return where and why `value` is not JSON, or None."""
+    if id(value) in seen:
+        return f"{path} contains itself"
+    if isinstance(value, dict):
+        return _fault_in_dict(value, path, (*seen, id(value)))
+    if isinstance(value, (list, tuple)):
+        inner = (*seen, id(value))
+        return next((f for i, v in enumerate(value) if (f := _first_fault(v, f"{path}[{i}]", inner))), None)
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{path} is {value}, which JSON cannot hold"
+    if isinstance(value, str):
+        return None if _is_text(value) else f"{path} holds a lone surrogate, which is not text"
+    if value is None or isinstance(value, (bool, int)):
+        return None
+    return f"{path} is a {type(value).__module__}.{type(value).__qualname__}, which is not JSON"
+
+
+def _fault_in_dict(value: dict[Any, Any], path: str, seen: tuple[int, ...]) -> str | None:
+    for key, item in value.items():
+        if not (key is None or isinstance(key, (str, int, float, bool))):
+            return f"{path} has a key of type {type(key).__qualname__}; JSON keys are strings"
+        if fault := _first_fault(item, f"{path}.{key}", seen):
+            return fault
+    return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

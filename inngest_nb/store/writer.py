@@ -1,0 +1,175 @@
+"""The single writer of a store: callers append writes, one thread commits them in groups.
+
+Invariants: writes of one `submit` are in one transaction; groups commit in the order of submission; `done` is called on
+the owner's loop after the commit that holds the writes, or with an error. A failed commit is *unknown*, not "no": its
+rows may be on disk, so every statement given here must be harmless when repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from inngest_nb.errors import InngestError, JournalUnavailable
+from inngest_nb.store.database import explain, open_database
+
+Write = tuple[str, tuple[Any, ...]]
+Done = Callable[[InngestError | None], None]
+_PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
+_PROBE_EVERY_S = 0.25
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the writing connection of one database and the thread that uses it."""
+
+    def __init__(self, path: Path | str, package: str, *, synchronous: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.path, self.package, self._synchronous = path, package, synchronous
+        self._loop = loop
+        self._queue: list[tuple[list[Write], Done]] = []
+        self._wake = threading.Condition()
+        self._stopping = False
+        self.outage: InngestError | None = None
+        self.commits = 0
+        self._healthy = asyncio.Event()
+        self._healthy.set()
+        self._connection: sqlite3.Connection | None = open_database(path, package, synchronous=synchronous)
+        self._thread = threading.Thread(target=self._run, name=f"inngest-nb {Path(path).stem} writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, writes: list[Write], done: Done) -> None:
+        """Queue `writes` for the next group. Call from the owner's loop only."""
+        with self._wake:
+            self._queue.append((writes, done))
+            self._wake.notify()
+
+    def commit(self, writes: list[Write]) -> asyncio.Future[None]:
+        """Queue `writes`; the future resolves after their commit or raises what went wrong."""
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def done(error: InngestError | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.submit(writes, done)
+        return future
+
+    async def persist(self, writes: list[Write]) -> None:
+        """Commit `writes`, waiting out any outage: for results that nobody can send again."""
+        while True:
+            try:
+                await self.commit(writes)
+                return
+            except JournalUnavailable:
+                await self._healthy.wait()
+
+    async def close(self) -> None:
+        """Commit what is queued and stop the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    # -- the writer thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while batch := self._next_group():
+            error = self._try_commit([write for writes, _ in batch for write in writes])
+            if error is not None:
+                self._on_loop(self._healthy.clear)  # before the bad news, so that `persist` waits
+            self._tell(batch, error)
+            if error is not None:
+                self._sit_out(error)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _next_group(self) -> list[tuple[list[Write], Done]]:
+        with self._wake:
+            while not self._queue and not self._stopping:
+                self._wake.wait()
+            batch, self._queue = self._queue, []
+            return batch
+
+    def _try_commit(self, writes: Iterable[Write]) -> InngestError | None:
+        try:
+            if self._connection is None:
+                self._connection = open_database(self.path, self.package, synchronous=self._synchronous)
+            _transaction(self._connection, writes)
+        except sqlite3.Error as exc:
+            self._drop_connection()
+            return explain(exc, self.path)
+        except InngestError as exc:
+            return exc
+        self.commits += 1
+        return None
+
+    def _drop_connection(self) -> None:
+        # After a failed fsync the connection's view and the file may differ: only a fresh one tells the truth.
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            connection.close()
+        except sqlite3.Error:
+            _log.debug("closing %s after a failed commit", self.path, exc_info=True)
+
+    def _tell(self, batch: list[tuple[list[Write], Done]], error: InngestError | None) -> None:
+        self._on_loop(_resolve, [done for _, done in batch], error)
+
+    def _sit_out(self, error: InngestError) -> None:
+        """Refuse everything until a probe write succeeds; then acknowledge again."""
+        _log.error("%s", error)
+        self.outage = error
+        while True:
+            with self._wake:
+                self._wake.wait(_PROBE_EVERY_S)
+                refused, self._queue = self._queue, []
+                stopping = self._stopping
+            if self._try_commit([_PROBE]) is None:
+                break
+            self._tell(refused, self.outage)
+            if stopping:
+                return
+        self.outage = None
+        with self._wake:
+            self._queue = refused + self._queue
+        _log.warning("%s can be written again", self.path)
+        self._on_loop(self._healthy.set)
+
+    def _on_loop(self, callback: Callable[..., None], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:  # the owner's loop is gone: nobody is waiting for the answer
+            _log.debug("loop closed before %s could be told", self.path)
+
+
+def _resolve(callbacks: list[Done], error: InngestError | None) -> None:
+    for done in callbacks:
+        done(error)
+
+
+def _transaction(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
+    """Run `writes` in order in one transaction; neighbours with the same statement go in one call."""
+    connection.execute("BEGIN IMMEDIATE")
+    statement: str | None = None
+    rows: list[tuple[Any, ...]] = []
+    for sql, row in writes:
+        if sql is not statement and statement is not None:
+            connection.executemany(statement, rows)
+            rows = []
+        statement = sql
+        rows.append(row)
+    if statement is not None:
+        connection.executemany(statement, rows)
+    connection.execute("COMMIT")
