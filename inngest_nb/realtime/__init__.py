@@ -1,0 +1,40 @@
+"""Channels and topics, and the messages that flow through them: `from inngest_nb import realtime`."""
+
+from __future__ import annotations
+
+from inngest_nb.realtime.channels import (
+    BoundChannel,
+    ChannelDefinition,
+    ChannelInstance,
+    StaticChannel,
+    TopicDefinition,
+    channel,
+    topic,
+)
+from inngest_nb.realtime.declared import Channel
+from inngest_nb.realtime.messages import Message, MessageKind, fold_rollbacks, text_piece
+from inngest_nb.realtime.refs import Publication, StaticTopic, Topic, TopicRef
+from inngest_nb.realtime.schemas import StaticSchema, TopicConfig, static_schema, validate
+
+__all__ = [
+    "BoundChannel",
+    "Channel",
+    "ChannelDefinition",
+    "ChannelInstance",
+    "Message",
+    "MessageKind",
+    "Publication",
+    "StaticChannel",
+    "StaticSchema",
+    "StaticTopic",
+    "Topic",
+    "TopicConfig",
+    "TopicDefinition",
+    "TopicRef",
+    "channel",
+    "fold_rollbacks",
+    "static_schema",
+    "text_piece",
+    "topic",
+    "validate",
+]
