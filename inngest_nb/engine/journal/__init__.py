@@ -1,0 +1,1 @@
+"""What the engine acknowledged, on disk."""

@@ -1,0 +1,67 @@
+"""The parts of one engine, as they see each other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inngest_nb.clock import Clock
+from inngest_nb.engine.functions import Functions
+from inngest_nb.engine.journal.journal import Journal
+from inngest_nb.engine.lifecycle import Lifecycle
+from inngest_nb.engine.peers import Peers
+from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.timers import Due, Timers
+from inngest_nb.engine.waits import Waits
+from inngest_nb.hub import Hub
+
+if TYPE_CHECKING:
+    from inngest_nb.engine.dispatch import Dispatch
+    from inngest_nb.engine.intake import Intake
+    from inngest_nb.engine.progress import Progress
+
+
+class Core:
+    """Journal, hub, clock and registries; `dispatch`, `progress` and `intake` act on them."""
+
+    dispatch: Dispatch
+    progress: Progress
+    intake: Intake
+
+    def __init__(self, *, journal: Journal, hub: Hub, clock: Clock, loop: asyncio.AbstractEventLoop, rng: random.Random) -> None:
+        self.journal, self.hub, self.clock, self.loop, self.rng = journal, hub, clock, loop, rng
+        self.functions = Functions()
+        self.peers = Peers()
+        self.waits = Waits()
+        self.lifecycle = Lifecycle(hub)
+        self.timers = Timers(clock, loop, self._fire)
+        self.runs: dict[str, Run] = {}  # runs in memory: queued, leased, or just touched
+        self.tasks: set[asyncio.Task[object]] = set()
+        self.ended: Callable[[Run], None] = lambda run: None
+
+    def find(self, run_id: str) -> Run | None:
+        """The run, to act on it: one object in memory for each run that has not ended."""
+        run = self.runs.get(run_id) or self.journal.run(run_id)
+        if run is not None and run.status not in ENDED:
+            self.runs[run_id] = run
+        return run
+
+    def peek(self, run_id: str) -> Run | None:
+        """The run, to look at it."""
+        return self.runs.get(run_id) or self.journal.run(run_id)
+
+    def spawn(self, coroutine: object) -> None:
+        """Run engine work in the background and keep hold of it."""
+        task: asyncio.Task[object] = self.loop.create_task(coroutine)  # type: ignore[arg-type]
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _fire(self, due: Due) -> None:
+        if due.kind in ("start", "rerun"):
+            self.dispatch.due(due.run_id)
+        elif due.kind == "retry":
+            self.progress.retry_due(due)
+        else:
+            self.progress.wait_due(due)

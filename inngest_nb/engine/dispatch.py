@@ -1,0 +1,189 @@
+"""Who runs what: leases runs to peers, gives a run of a vanished peer to the next one that has its function."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import OrderedDict
+
+import orjson
+
+from inngest_nb.engine.core import Core
+from inngest_nb.engine.journal.journal import SQL
+from inngest_nb.engine.peers import Peer
+from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.timers import Due
+from inngest_nb.protocol import ErrorInfo, Message
+
+GRACE_S = 3.0
+_HOST = socket.gethostname()
+
+
+class Dispatch:
+    """Takes queued and woken runs to peers."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._queued: dict[str, OrderedDict[str, None]] = {}  # function id → run ids without a peer
+
+    # -- runs that want a peer -----------------------------------------------------------------
+
+    def created(self, run: Run) -> None:
+        """A run is in the journal: start it, now or when its event says."""
+        self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+        if run.wake_at is not None:
+            self._core.timers.add(Due(run.wake_at, "start", run.id))
+            return
+        self._core.runs[run.id] = run
+        self.place(run)
+
+    def due(self, run_id: str) -> None:
+        """A delayed start or a function-level retry has come."""
+        run = self._core.find(run_id)
+        if run is None or run.status in ENDED or run.peer is not None:
+            return
+        run.wake_at = None
+        self.place(run)
+
+    def place(self, run: Run) -> None:
+        """Give the run to a peer, or remember that it wants one."""
+        self._core.runs[run.id] = run
+        peer = self._core.peers.for_function(run.fn_id)
+        if peer is None:
+            self._queued.setdefault(run.fn_id, OrderedDict())[run.id] = None
+            return
+        self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
+        self._lease(run, peer)
+
+    def wants_peer(self, fn_id: str, run_id: str) -> None:
+        """At start: a run that was under way and goes on when a peer comes."""
+        self._queued.setdefault(fn_id, OrderedDict())[run_id] = None
+
+    def functions_offered(self, peer: Peer, fn_ids: list[str]) -> None:
+        """A peer has functions: give it their runs that wait for one."""
+        for fn_id in fn_ids:
+            self._core.peers.offer(peer, fn_id)
+            self._release_dead_holders(fn_id)
+        for fn_id in fn_ids:
+            for run_id in list(self._queued.get(fn_id, ())):
+                run = self._core.find(run_id)
+                if run is None or run.status in ENDED:
+                    self._queued[fn_id].pop(run_id, None)
+                elif run.peer is None:
+                    self.place(run)
+
+    # -- leases --------------------------------------------------------------------------------
+
+    def _lease(self, run: Run, peer: Peer) -> None:
+        function = self._core.functions.require(run.fn_id)
+        now = self._core.clock.now()
+        run.peer, run.lease = peer, self._core.clock.ulid()
+        run.status, run.started_at = "running", run.started_at or now
+        peer.runs[run.id] = run
+        message = self._run_start(run, function.max_attempts)
+        start = (SQL.start_run, (run.started_at, run.attempt, function.code_hash, run.id))
+        self._core.journal.submit([start], lambda error: None)
+        peer.send(message)
+        self._core.lifecycle.run_changed(run, function)
+
+    def _run_start(self, run: Run, max_attempts: int) -> Message:
+        memos: dict[str, str] = {}
+        errors: dict[str, ErrorInfo] = {}
+        waiting: list[str] = []
+        retrying: dict[str, int] = {}
+        late: list[Due] = []
+        if not run.fresh:
+            self._core.lifecycle.recall_unsettled(run)
+        for row in () if run.fresh else self._core.journal.steps(run.id):
+            run.next_index = max(run.next_index, row.index + 1)
+            if row.status in ("completed", "timed_out"):
+                memos[row.hash] = row.output or "null"
+            elif row.status == "failed":
+                errors[row.hash] = orjson.loads(row.error or "{}")
+            elif row.status == "waiting":
+                waiting.append(row.hash)
+            elif row.status == "retrying":
+                retrying[row.hash] = row.attempt + 1
+                late.append(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
+        for due in late:
+            if due.hash not in memos and due.hash not in errors and due.attempt == retrying[due.hash]:
+                self._core.timers.add(due)  # past due times fire at once; the worker waits for step.again
+        self._core.lifecycle.roll_back_lost(run, "the worker was lost")
+        return {
+            "op": "run.start", "run_id": run.id, "lease": run.lease, "fn_id": run.fn_id,
+            "event": run.event.as_text(), "events": [event.as_text() for event in run.events],
+            "attempt": run.attempt, "max_attempts": max_attempts,
+            "memos": memos, "errors": errors, "waiting": waiting,
+            "retrying": {h: n for h, n in retrying.items() if h not in memos and h not in errors},
+        }  # fmt: skip
+
+    def release(self, run: Run) -> None:
+        """The run's peer holds it no more."""
+        if run.peer is not None:
+            run.peer.runs.pop(run.id, None)
+        run.peer, run.lease = None, ""
+
+    def taken(self, run: Run) -> None:
+        """A peer that came back still holds the run."""
+        self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
+
+    def forget(self, run: Run) -> None:
+        """The run ended: drop it from memory and tell its peer."""
+        peer = run.peer
+        if peer is not None and peer.connected:
+            peer.send({"op": "run.stop", "run_id": run.id, "lease": run.lease, "reason": run.status})
+        self.release(run)
+        self._core.runs.pop(run.id, None)
+        self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
+
+    # -- peers that come back, or do not ---------------------------------------------------------
+
+    def peer_lost(self, peer: Peer) -> None:
+        """A connection ended. Its runs wait a moment for it, unless its process is dead."""
+        peer.connected = False
+        if not peer.runs or is_dead(peer):
+            self._abandon(peer)
+        else:
+            self._core.loop.call_later(GRACE_S, self._abandon_if_still_lost, peer)
+
+    def _abandon_if_still_lost(self, peer: Peer) -> None:
+        if not peer.connected and self._core.peers.get(peer.id) is peer:
+            self._abandon(peer)
+
+    def _abandon(self, peer: Peer) -> None:
+        self._core.peers.remove(peer)
+        for run in list(peer.runs.values()):
+            self.release(run)
+            if run.status == "waiting":  # parked: it wants a peer when it wakes
+                self._core.lifecycle.roll_back_lost(run, "the worker was lost")
+                self._core.runs.pop(run.id, None)
+            else:
+                run.fresh = False
+                self.place(run)
+
+    def _release_dead_holders(self, fn_id: str) -> None:
+        for run in [run for run in self._core.runs.values() if run.fn_id == fn_id and run.peer is not None]:
+            holder = run.peer
+            if holder is not None and not holder.connected and is_dead(holder):
+                self._abandon(holder)
+
+
+def is_dead(peer: Peer) -> bool:
+    """Whether the peer's process, on this machine, is known to be gone."""
+    if peer.pid is None or peer.host != _HOST:
+        return False
+    try:
+        os.kill(peer.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _is_zombie(peer.pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -1,0 +1,171 @@
+"""The durable runtime of one data directory: plain asyncio, nothing of Jupyter, no code of users."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from inngest_nb.clock import Clock
+from inngest_nb.engine.core import Core
+from inngest_nb.engine.dispatch import Dispatch
+from inngest_nb.engine.functions import encode_config, from_config
+from inngest_nb.engine.intake import Intake
+from inngest_nb.engine.journal.journal import SQL, Journal
+from inngest_nb.engine.progress import Progress
+from inngest_nb.engine.records import ENDED, Run, StoredEvent
+from inngest_nb.engine.timers import Due
+from inngest_nb.errors import FunctionConfigInvalidError, JournalUnavailable, RunNotFoundError
+from inngest_nb.hub import Hub
+from inngest_nb.protocol import FunctionConfig
+from inngest_nb.store import DataDirLock, Write
+
+
+class Engine:
+    """Owns `data_dir` while it runs. Create, `await start()`, use from its loop only, `await stop()`.
+
+    Raises (from `start`):
+        DataDirLocked: another engine owns the directory.
+        JournalUnavailable, JournalCorrupt: its files cannot be used.
+    """
+
+    def __init__(self, data_dir: Path, *, holder: str = "an engine", clock: Clock | None = None, seed: int | None = None) -> None:
+        self.data_dir = Path(data_dir)
+        self._holder, self._clock, self._rng = holder, clock or Clock(), random.Random(seed)
+        self._watchers: dict[str, list[asyncio.Future[Run]]] = {}
+        self._lock: DataDirLock | None = None
+        self.core: Core
+        self.id = self._clock.ulid()
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the files, and take up everything that was under way."""
+        loop = asyncio.get_running_loop()
+        _make_dir(self.data_dir)
+        self._lock = DataDirLock(self.data_dir, self._holder)
+        try:
+            journal = Journal(self.data_dir / "journal.db", loop=loop)
+            hub = Hub(self.data_dir / "messages.db", clock=self._clock, loop=loop)
+        except BaseException:
+            self._lock.release()
+            raise
+        core = self.core = Core(journal=journal, hub=hub, clock=self._clock, loop=loop, rng=self._rng)
+        core.dispatch, core.progress, core.intake = Dispatch(core), Progress(core), Intake(core)
+        core.ended = self._run_ended
+        self._take_up()
+
+    def _take_up(self) -> None:
+        core = self.core
+        for (config,) in core.journal.rows(SQL.functions):
+            core.functions.put(from_config(orjson.loads(config)))
+        for run_id, fn_id, status, wake_at in core.journal.rows(SQL.open_runs):
+            if wake_at is not None:
+                core.timers.add(Due(wake_at, "rerun", run_id))
+            elif status != "waiting":
+                core.dispatch.wants_peer(fn_id, run_id)
+        for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
+            core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))
+        for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
+            event_id, trigger, data, user, ts = event
+            stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)
+            core.waits.add((run_id, step_hash), name, expression, stored.as_object())
+        for key, text in core.journal.rows(SQL.outbox):
+            message = orjson.loads(text)
+            core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
+
+    async def stop(self) -> None:
+        """Write what is queued, close the files, give the directory back."""
+        core = self.core
+        core.timers.close()
+        for task in list(core.tasks):
+            task.cancel()
+        await asyncio.gather(*core.tasks, return_exceptions=True)
+        for futures in self._watchers.values():
+            for future in futures:
+                future.cancel()
+        await core.journal.close()
+        await core.hub.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    @property
+    def outage(self) -> str | None:
+        """Why nothing is acknowledged at the moment, if so."""
+        error = self.core.journal.writer.outage
+        return error.message if error else None
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def register(self, configs: list[FunctionConfig]) -> list[str]:
+        """Keep functions, new or replaced; returns their ids."""
+        writes: list[Write] = []
+        for config in configs:
+            if not config["triggers"]:
+                raise FunctionConfigInvalidError(f"function {config['id']!r} has no trigger; pass trigger=TriggerEvent(event=…)")
+            if self.core.functions.put(from_config(config)):
+                row = (config["id"], config["app_id"], config["name"], encode_config(config), config["code_hash"], self._clock.now())
+                writes.append((SQL.save_function, row))
+        if writes:
+            self.core.journal.submit(writes, lambda error: None)
+        return [config["id"] for config in configs]
+
+    # -- events and runs -----------------------------------------------------------------------
+
+    async def send(self, events: list[dict[str, Any]], *, user: dict[str, Any] | None = None, key: str | None = None) -> list[str]:
+        """Accept events; returns their internal ids once they are durable."""
+        return await self.core.intake.send(events, user=user, key=key)
+
+    async def start_function(self, fn_id: str, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None) -> Run:
+        """Start one function with an event that no other function sees."""
+        return await self.core.intake.start(self.core.functions.require(fn_id), event, user=user, key=key)
+
+    def run(self, run_id: str) -> Run:
+        """A run as it is now."""
+        run = self.core.peek(run_id)
+        if run is None:
+            raise RunNotFoundError(f"run {run_id!r} is not known to the engine of {self.data_dir}")
+        return run
+
+    def runs(self, *, function: str | None = None, status: str | None = None, event_id: str | None = None, limit: int = 100) -> list[Run]:
+        """Runs, newest first."""
+        filters = {"function": function, "status": status, "event_id": event_id, "limit": limit}
+        ids = self.core.journal.reader.execute(SQL.list_runs, filters).fetchall()
+        return [self.run(run_id) for (run_id,) in ids]
+
+    async def cancel(self, run_id: str, reason: str | None = None) -> Run:
+        """Cancel a run that has not ended; returns it once that is durable."""
+        self.run(run_id)
+        run = self.core.find(run_id)
+        assert run is not None
+        if run.status not in ENDED:
+            self.core.progress.end(run, "cancelled", reason=reason)
+            await self.ended(run_id)
+        return run
+
+    async def ended(self, run_id: str) -> Run:
+        """Wait until the run has ended, durably."""
+        run = self.run(run_id)
+        if run.status in ENDED and run_id not in self.core.runs:
+            return run
+        future: asyncio.Future[Run] = self.core.loop.create_future()
+        self._watchers.setdefault(run_id, []).append(future)
+        return await future
+
+    def _run_ended(self, run: Run) -> None:
+        for future in self._watchers.pop(run.id, ()):
+            if not future.done():
+                future.set_result(run)
+
+
+def _make_dir(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        message = f"the data directory {path} cannot be made ({exc.strerror}); choose another one with data_dir=…"
+        raise JournalUnavailable(message) from exc
+
+

@@ -1,0 +1,165 @@
+"""From an event to what it causes: checked, then journaled in one commit with the runs it starts and the waits it ends."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from inngest_nb.engine.core import Core
+from inngest_nb.engine.flow.events import validate_event
+from inngest_nb.engine.functions import Function
+from inngest_nb.engine.journal.journal import add_event, add_run, end_wait
+from inngest_nb.engine.records import Run, StoredEvent
+from inngest_nb.engine.waits import OpenWait
+from inngest_nb.errors import InngestError
+from inngest_nb.jsontext import dumps, loads
+from inngest_nb.store import Write
+
+_REMEMBERED_KEYS = 10_000
+_END_EVENTS = frozenset({"inngest/function.finished", "inngest/function.failed"})
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one accepted event causes."""
+
+    event: StoredEvent
+    runs: list[Run] = field(default_factory=list)
+    claims: list[OpenWait] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+
+
+class Intake:
+    """Accepts events. An id is returned only after the commit that holds the event."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._keys: OrderedDict[str, str] = OrderedDict()
+
+    async def send(
+        self, events: list[dict[str, Any]], *, user: dict[str, Any] | None = None, key: str | None = None, internal: bool = False
+    ) -> list[str]:
+        """Accept events; returns their internal ids in order.
+
+        Raises:
+            EventInvalidError: one of them is refused; none was accepted.
+            JournalUnavailable: they could not be made durable; none was acknowledged.
+        """
+        checked = [validate_event(event, now_ms=self._core.clock.now() // 1000, position=i, internal=internal) for i, event in enumerate(events)]
+        ids: list[str] = []
+        plans: list[Plan] = []
+        for position, event in enumerate(checked):
+            event_key = f"{key}:{position}" if key else None
+            known = self._known(event_key)
+            if known is None:
+                plans.append(self._plan(self._store(event, user), None, event_key))
+            ids.append(known or plans[-1].event.id)
+        await self._commit(plans)  # even without plans: a known id may still be on its way to the disk
+        return ids
+
+    async def start(self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None) -> Run:
+        """Accept an event that starts one function only; returns its queued run."""
+        checked = validate_event(event, now_ms=self._core.clock.now() // 1000, position=0, internal=True)
+        plan = self._plan(self._store(checked, user), function, key)
+        await self._commit([plan])
+        return plan.runs[0]
+
+    def plan_end(self, run: Run) -> list[Plan]:
+        """The events that tell of a run's end: finished always, failed or cancelled as well."""
+        if run.event.name in _END_EVENTS:
+            return []
+        data: dict[str, Any] = {
+            "function_id": run.fn_id,
+            "run_id": run.id,
+            "event": loads(run.event.as_text()),
+            "events": [loads(event.as_text()) for event in run.events],
+            "_inngest": {"status": run.status.capitalize()},
+        }
+        if run.output is not None:
+            data["result"] = loads(run.output)
+        if run.error is not None:
+            data["error"] = loads(run.error)
+        names = ["inngest/function.finished"] + ([f"inngest/function.{run.status}"] if run.status != "completed" else [])
+        ts = self._core.clock.now() // 1000
+        ids = ["", run.id]
+        return [
+            self._plan(self._store({"name": name, "data": data, "ts": ts, "id": ids[i]}, None), None, None)
+            for i, name in enumerate(names)
+        ]
+
+    # -- planning ------------------------------------------------------------------------------
+
+    def _store(self, event: dict[str, Any], user: dict[str, Any] | None) -> StoredEvent:
+        internal_id = self._core.clock.ulid()
+        who = event.get("user") or user
+        return StoredEvent(
+            id=internal_id,
+            event_id=event.get("id") or internal_id,
+            name=event["name"],
+            data=dumps(event["data"]),
+            user=dumps(who) if who else None,
+            ts=event["ts"],
+            received_at=self._core.clock.now(),
+        )
+
+    def _known(self, key: str | None) -> str | None:
+        if key is None:
+            return None
+        return self._keys.get(key) or self._core.journal.event_by_key(key)
+
+    def _plan(self, event: StoredEvent, target: Function | None, key: str | None) -> Plan:
+        plan = Plan(event)
+        functions = [target] if target else self._core.functions.started_by(event)
+        plan.runs = [self._new_run(function, event) for function in functions]
+        plan.claims = self._core.waits.claim(event)
+        plan.writes.append(add_event(event, target=target.id if target else None, key=key))
+        for run, function in zip(plan.runs, functions, strict=True):
+            plan.writes += add_run(run, function.code_hash)
+        memo = event.as_text() if plan.claims else ""
+        for wait in plan.claims:
+            plan.writes += end_wait(*wait.id, now=event.received_at, status="completed", output=memo, event_id=event.id)
+        if key is not None:
+            self._remember(key, event.id)
+        return plan
+
+    def _new_run(self, function: Function, event: StoredEvent) -> Run:
+        due = event.ts * 1000
+        return Run(
+            id=self._core.clock.ulid(),
+            fn_id=function.id,
+            status="queued",
+            events=[event],
+            queued_at=event.received_at,
+            wake_at=due if due > event.received_at else None,
+        )
+
+    def _remember(self, key: str, event_id: str) -> None:
+        self._keys[key] = event_id
+        if len(self._keys) > _REMEMBERED_KEYS:
+            self._keys.popitem(last=False)
+
+    # -- committing ----------------------------------------------------------------------------
+
+    async def _commit(self, plans: list[Plan]) -> None:
+        try:
+            await self._core.journal.commit([write for plan in plans for write in plan.writes])
+        except InngestError:
+            for plan in plans:
+                self._undo(plan)
+            raise
+        self.apply(plans)
+
+    def apply(self, plans: list[Plan]) -> None:
+        """What was planned is in the journal: let it happen."""
+        for plan in plans:
+            for run in plan.runs:
+                self._core.dispatch.created(run)
+            for wait in plan.claims:
+                self._core.progress.wait_ended(wait, plan.event)
+
+    def _undo(self, plan: Plan) -> None:
+        for wait in plan.claims:
+            self._core.waits.open(wait)
+        for key in [key for key, event_id in self._keys.items() if event_id == plan.event.id]:
+            del self._keys[key]

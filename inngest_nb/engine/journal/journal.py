@@ -1,0 +1,118 @@
+"""The journal: what the engine writes (as lists of statements for one group commit) and reads back."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from inngest_nb.engine.records import Run, StepRow, StoredEvent
+from inngest_nb.errors import JournalCorrupt
+from inngest_nb.store import Write, Writer, connect_reader, load_queries
+from inngest_nb.store.database import explain
+
+SQL = load_queries("inngest_nb.engine.journal")
+_CHECK_BELOW_BYTES = 200_000_000
+
+
+class Journal:
+    """The single writer and one reading connection of `journal.db`. Use from the engine's loop only."""
+
+    def __init__(self, path: Path | str, *, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = path
+        self.writer = Writer(path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
+        self.reader = connect_reader(path)
+        self._check()
+        self.commit = self.writer.commit
+        self.persist = self.writer.persist
+        self.submit = self.writer.submit
+        self.submit([(SQL.set_meta, ("clean", "0"))], lambda error: None)
+
+    def _check(self) -> None:
+        """After an unclean stop, look for damage before anything is built on the file."""
+        try:
+            clean = self.reader.execute(SQL.get_meta, ("clean",)).fetchone()
+            if clean and clean[0] == "0" and Path(self.path).stat().st_size < _CHECK_BELOW_BYTES:
+                (verdict,) = self.reader.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise sqlite3.DatabaseError(verdict)
+        except sqlite3.DatabaseError as exc:
+            error = explain(exc, self.path)
+            raise error if isinstance(error, JournalCorrupt) else JournalCorrupt(f"{self.path} is damaged: {exc}") from exc
+
+    async def close(self) -> None:
+        """Commit what is queued, mark the journal as cleanly closed."""
+        self.submit([(SQL.set_meta, ("clean", "1"))], lambda error: None)
+        await self.writer.close()
+        self.reader.close()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *params: Any) -> list[Any]:
+        """All rows of a statement."""
+        return self.reader.execute(sql, params).fetchall()
+
+    def run(self, run_id: str) -> Run | None:
+        """A run as it was last written, with its events."""
+        row = self.reader.execute(SQL.run, (run_id,)).fetchone()
+        if row is None:
+            return None
+        first = _event(row[3], row[16:])
+        more = [_event(first.id, item) for item in self.rows(SQL.run_events, run_id)]
+        return Run(
+            id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
+            attempt=row[8], wake_at=row[9], parent_run_id=row[10], forked_from=row[11], forked_at_step=row[12],
+            output=row[13], error=row[14], reason=row[15], fresh=False, touched=None,
+        )  # fmt: skip
+
+    def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
+        """The step rows of a run, in order of first mention, attempts in order."""
+        if step_hash is None:
+            return [StepRow(*row) for row in self.rows(SQL.steps_of_run, run_id)]
+        return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
+
+    def event_by_key(self, key: str) -> str | None:
+        """The id of the event accepted earlier under an idempotency key."""
+        row = self.reader.execute(SQL.event_by_key, (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+
+def _event(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:
+    event_id, name, data, user, ts = row
+    return StoredEvent(id=internal_id, event_id=event_id, name=name, data=data, user=user, ts=ts)
+
+
+# -- writes: each returns the statements that belong together ------------------------------------
+
+
+def add_event(event: StoredEvent, *, target: str | None, key: str | None) -> Write:
+    """An accepted event."""
+    row = (event.id, event.event_id, event.name, event.data, event.user, event.ts, event.received_at, target, key)
+    return (SQL.add_event, row)
+
+
+def add_run(run: Run, code_hash: str | None) -> list[Write]:
+    """A queued run and the further events of its batch."""
+    row = (run.id, run.fn_id, run.event.id, run.event.name, run.queued_at, run.wake_at)
+    lineage = (run.parent_run_id, run.forked_from, run.forked_at_step, code_hash)
+    more: list[Write] = [(SQL.add_run_event, (run.id, i, event.id)) for i, event in enumerate(run.events[1:], 1)]
+    return [(SQL.add_run, (*row, *lineage)), *more]
+
+
+def end_run(run: Run) -> list[Write]:
+    """The end of a run: its row, and its open waits."""
+    ended = run.ended_at
+    return [
+        (SQL.end_run, (run.status, ended, run.output, run.error, run.reason, run.id)),
+        (SQL.close_waits, (ended, run.id)),
+        (SQL.close_wait_steps, (ended, run.id)),
+    ]
+
+
+def end_wait(run_id: str, step_hash: str, *, now: int, status: str, output: str, event_id: str | None) -> list[Write]:
+    """A wait that is over, with the memo the body will see."""
+    return [
+        (SQL.end_wait_step, (status, now, output, run_id, step_hash)),
+        (SQL.end_wait, (now, event_id, run_id, step_hash)),
+    ]

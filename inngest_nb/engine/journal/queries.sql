@@ -1,0 +1,102 @@
+-- add_event: an accepted event
+INSERT OR IGNORE INTO events (id, event_id, name, data, user, ts, received_at, target, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- add_run: a run that an event starts
+INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, forked_from, forked_at_step, code_hash)
+VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- add_run_event: further events of a batch
+INSERT OR IGNORE INTO run_events (run_id, position, event_id) VALUES (?, ?, ?);
+
+-- save_function: the newest registration of a function
+INSERT OR REPLACE INTO functions (id, app_id, name, config, code_hash, registered_at) VALUES (?, ?, ?, ?, ?, ?);
+
+-- start_run: a worker has taken the run
+UPDATE runs SET status = 'running', started_at = coalesce(started_at, ?), attempt = ?, wake_at = NULL, code_hash = ? WHERE id = ? AND ended_at IS NULL;
+
+-- set_run_status: running or waiting
+UPDATE runs SET status = ? WHERE id = ? AND ended_at IS NULL;
+
+-- retry_run: the body will be entered again
+UPDATE runs SET attempt = ?, wake_at = ?, error = ? WHERE id = ? AND ended_at IS NULL;
+
+-- end_run: the first finaliser wins
+UPDATE runs SET status = ?, ended_at = ?, output = ?, error = ?, reason = ?, wake_at = NULL WHERE id = ? AND ended_at IS NULL;
+
+-- add_step: one attempt, or one registered wait
+INSERT OR IGNORE INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- end_wait_step: a registered wait is over
+UPDATE steps SET status = ?, ended_at = ?, output = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
+
+-- add_wait: an open wait for an event
+INSERT OR IGNORE INTO waits (run_id, hash, event_name, expression, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?);
+
+-- end_wait: matched (with an event) or timed out (without)
+UPDATE waits SET resolved_at = ?, matched_event_id = ? WHERE run_id = ? AND hash = ? AND resolved_at IS NULL;
+
+-- close_waits: the run ended
+UPDATE waits SET resolved_at = ? WHERE run_id = ? AND resolved_at IS NULL;
+
+-- close_wait_steps: the run ended
+UPDATE steps SET status = 'cancelled', ended_at = ? WHERE run_id = ? AND status = 'waiting';
+
+-- add_outbox: a durable publish, until the message log has it
+INSERT OR REPLACE INTO outbox (key, message) VALUES (?, ?);
+
+-- end_outbox: the message log has it
+DELETE FROM outbox WHERE key = ?;
+
+-- outbox: durable publishes to repeat
+SELECT key, message FROM outbox;
+
+-- set_meta: remember one fact about the journal
+INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?);
+
+-- get_meta: one fact about the journal
+SELECT value FROM meta WHERE key = ?;
+
+-- functions: every registration
+SELECT config FROM functions;
+
+-- run: one run and its first event
+SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.attempt, r.wake_at, r.parent_run_id,
+       r.forked_from, r.forked_at_step, r.output, r.error, r.reason, e.event_id, e.name, e.data, e.user, e.ts
+FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
+
+-- run_events: the further events of a batch, in order
+SELECT e.event_id, e.name, e.data, e.user, e.ts FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
+
+-- steps_of_run: everything remembered of a run's steps
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at FROM steps WHERE run_id = ? ORDER BY idx, attempt;
+
+-- attempts_of_step: one step, all attempts
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
+
+-- waits_of_run: its waits, with what answered them
+SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
+FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ?;
+
+-- open_runs: what goes on after a restart
+SELECT id, fn_id, status, wake_at FROM runs WHERE ended_at IS NULL ORDER BY id;
+
+-- open_steps: sleeps and retries to time again after a restart
+SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id
+WHERE r.ended_at IS NULL AND s.retry_at IS NOT NULL
+  AND (s.status = 'waiting' OR (s.status = 'retrying' AND NOT EXISTS
+       (SELECT 1 FROM steps n WHERE n.run_id = s.run_id AND n.hash = s.hash AND n.attempt > s.attempt)));
+
+-- open_waits: event waits to index again after a restart
+SELECT w.run_id, w.hash, w.event_name, w.expression, w.created_at, w.expires_at, e.event_id, e.name, e.data, e.user, e.ts
+FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id WHERE w.resolved_at IS NULL AND r.ended_at IS NULL;
+
+-- event_by_key: an event that was already accepted under this idempotency key
+SELECT id FROM events WHERE idempotency_key = ?;
+
+-- event: one event
+SELECT id, event_id, name, data, user, ts, received_at FROM events WHERE id = ?;
+
+-- list_runs: newest first; every filter may be NULL
+SELECT id FROM runs WHERE (:function IS NULL OR fn_id = :function) AND (:status IS NULL OR status = :status)
+  AND (:event_id IS NULL OR event_id = :event_id) ORDER BY id DESC LIMIT :limit;

@@ -1,0 +1,108 @@
+"""What the world is told about runs and steps: `$run` and `$step` messages, rollback and commit of publishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from inngest_nb.engine.functions import Function
+from inngest_nb.engine.records import ENDED, Run, StepRow, dense, fragment
+from inngest_nb.hub import Hub, Publish
+
+RUN_TOPIC = "$run"
+STEP_TOPIC = "$step"
+
+
+def run_state(run: Run, function: Function | None) -> dict[str, Any]:
+    """RunState: a run as clients and views see it; times in milliseconds."""
+    return dense(
+        {
+            "run_id": run.id,
+            "fn_id": run.fn_id,
+            "name": function.name if function else run.fn_id,
+            "app_id": function.app_id if function else None,
+            "status": run.status,
+            "attempt": run.attempt,
+            "max_attempts": function.max_attempts if function else None,
+            "queued_at": ms(run.queued_at),
+            "started_at": ms(run.started_at),
+            "ended_at": ms(run.ended_at),
+            "wake_at": ms(run.wake_at),
+            "event": {"id": run.event.event_id, "name": run.event.name},
+            "result": fragment(run.output) if run.status == "completed" else None,
+            "error": fragment(run.error) if run.status == "failed" else None,
+            "reason": run.reason,
+            "forked_from": run.forked_from,
+        }
+    )
+
+
+def step_state(run_id: str, row: StepRow, max_attempts: int | None, **extra: Any) -> dict[str, Any]:
+    """StepState: one attempt of a step, or a wait; times in milliseconds."""
+    return dense(
+        {
+            "run_id": run_id,
+            "hash": row.hash,
+            "step_id": row.step_id,
+            "index": row.index,
+            "op": row.op,
+            "status": row.status,
+            "attempt": row.attempt,
+            "max_attempts": max_attempts,
+            "started_at": ms(row.started_at),
+            "ended_at": ms(row.ended_at),
+            "error": fragment(row.error),
+            "retry_at": ms(row.retry_at) if row.status == "retrying" else None,
+            "wake_at": ms(row.retry_at) if row.op == "sleep" else None,
+            **extra,
+        }
+    )
+
+
+def ms(us: int | None) -> float | None:
+    """Microseconds as milliseconds."""
+    return None if us is None else us / 1000
+
+
+class Lifecycle:
+    """Publishes the lifecycle of runs on their own channels and on those they touched."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def run_changed(self, run: Run, function: Function | None) -> None:
+        """Tell the run's own channel; when it ended, every channel that it published to."""
+        data = orjson.dumps(run_state(run, function)).decode()
+        message = Publish(run.id, RUN_TOPIC, data, "run", run.id, run.fn_id)
+        self._hub.publish(message)
+        if run.status in ENDED:
+            touched = self._hub.channels_of_run(run.id) if run.touched is None else run.touched
+            for channel in touched:
+                self._hub.publish(message._replace(channel=channel))
+
+    def step_changed(self, run: Run, row: StepRow, function: Function | None, **extra: Any) -> None:
+        """Tell the run's own channel about an attempt or a wait."""
+        state = step_state(run.id, row, function.max_attempts if function else None, **extra)
+        data = orjson.dumps(state).decode()
+        self._hub.publish(Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt))
+
+    def settle(self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None) -> None:
+        """Commit or roll back what a step has published since it began."""
+        channels = run.unsettled.pop(step_id, None)
+        if not channels:
+            return
+        body = dense({"run_id": run.id, "step_id": step_id, "hash": step_hash, "attempt": attempt, "reason": reason})
+        data = orjson.dumps(body).decode()
+        for channel in (*channels, run.id):
+            self._hub.publish(Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt))
+
+    def roll_back_lost(self, run: Run, reason: str) -> None:
+        """A worker vanished in the middle of steps: what they published is void."""
+        for step_id in list(run.unsettled):
+            self.settle(run, step_id, kind="rollback", step_hash="", attempt=0, reason=reason)
+
+    def recall_unsettled(self, run: Run) -> None:
+        """After a restart: learn from the message log which publishes were left hanging."""
+        for channel, step_id in self._hub.unsettled_of_run(run.id):
+            run.unsettled.setdefault(step_id, set()).add(channel)

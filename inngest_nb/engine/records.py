@@ -1,0 +1,100 @@
+"""What the engine keeps in memory of a function, a run and a step while something happens to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from inngest_nb.engine.peers import Peer
+
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An accepted event; `data` and `user` are JSON text, `ts` milliseconds."""
+
+    id: str
+    event_id: str
+    name: str
+    data: str
+    user: str | None
+    ts: int
+    received_at: int = 0
+
+    def as_object(self) -> dict[str, Any]:
+        """The event as expressions see it."""
+        event: dict[str, Any] = {"name": self.name, "data": orjson.loads(self.data), "id": self.event_id, "ts": float(self.ts)}
+        if self.user is not None:
+            event["user"] = orjson.loads(self.user)
+        return event
+
+    def as_text(self) -> str:
+        """The event as a handler gets it, as JSON text."""
+        event: dict[str, Any] = {"name": self.name, "data": orjson.Fragment(self.data), "id": self.event_id, "ts": self.ts}
+        if self.user is not None:
+            event["user"] = orjson.Fragment(self.user)
+        return orjson.dumps(event).decode()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Run:
+    """A run that has not ended, or has just ended."""
+
+    id: str
+    fn_id: str
+    status: str
+    events: list[StoredEvent]
+    queued_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    attempt: int = 0
+    wake_at: int | None = None
+    output: str | None = None
+    error: str | None = None
+    reason: str | None = None
+    parent_run_id: str | None = None
+    forked_from: str | None = None
+    forked_at_step: str | None = None
+    peer: Peer | None = None
+    lease: str = ""
+    next_index: int = 0
+    fresh: bool = True  # nothing of it is in the steps table yet
+    touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
+    unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
+
+    @property
+    def event(self) -> StoredEvent:
+        """The first event."""
+        return self.events[0]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One row of the steps table."""
+
+    hash: str
+    attempt: int
+    step_id: str
+    index: int
+    op: str
+    status: str
+    started_at: int
+    ended_at: int | None
+    opts: str | None
+    output: str | None
+    error: str | None
+    retry_at: int | None
+
+
+def fragment(text: str | None) -> orjson.Fragment | None:
+    """JSON text to be put into JSON as it is."""
+    return None if text is None else orjson.Fragment(text)
+
+
+def dense(value: dict[str, Any]) -> dict[str, Any]:
+    """Without its None values: absent fields are left out on the wire."""
+    return {key: item for key, item in value.items() if item is not None}

@@ -1,0 +1,212 @@
+"""One connection to an engine: turns a peer's messages into calls, and answers into messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from inngest_nb.engine.engine import Engine
+from inngest_nb.engine.lifecycle import run_state
+from inngest_nb.engine.peers import Peer
+from inngest_nb.engine.records import Run
+from inngest_nb.engine.subscriptions import Subscriptions
+from inngest_nb.errors import InngestError
+from inngest_nb.hub import Publish
+from inngest_nb.protocol import VERSION, Message
+
+Method = Callable[[dict[str, Any]], Awaitable[Any]]
+
+
+class Session:
+    """A worker's or client's side of the conversation; `send` takes one message and must not block."""
+
+    def __init__(self, engine: Engine, send: Callable[[Message], None], *, user: str | None = None) -> None:
+        self._engine, self._send, self._user = engine, send, user
+        self._peer: Peer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscriptions = Subscriptions(engine.core.hub, send)
+        self._methods: dict[str, Method] = {
+            "send": self._send_events,
+            "start": self._start,
+            "run": self._run,
+            "runs": self._runs,
+            "result": self._result,
+            "cancel": self._cancel,
+            "publish": self._publish_request,
+        }
+
+    def receive(self, messages: list[Message]) -> None:
+        """Act on what the peer said, in order."""
+        for message in messages:
+            op = message["op"]
+            handler = self._STEP_OPS.get(op)
+            if handler is not None:
+                self._about_run(message, handler)
+            else:
+                self._other(op, message)
+
+    def close(self) -> None:
+        """The connection ended."""
+        self._subscriptions.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._peer is not None:
+            self._engine.core.dispatch.peer_lost(self._peer)
+
+    # -- what a worker reports -----------------------------------------------------------------
+
+    def _about_run(self, message: Message, handler: Callable[[Session, Run, Message], None]) -> None:
+        run = self._peer.runs.get(message["run_id"]) if self._peer else None
+        if run is None or run.lease != message["lease"]:
+            self._send({"op": "run.stop", "run_id": message["run_id"], "lease": message["lease"], "reason": "lost"})
+            return
+        handler(self, run, message)
+
+    def _step_begin(self, run: Run, message: Message) -> None:
+        self._engine.core.progress.step_begun(run, message)
+
+    def _step_done(self, run: Run, message: Message) -> None:
+        self._engine.core.progress.step_done(run, message)
+
+    def _step_wait(self, run: Run, message: Message) -> None:
+        self._engine.core.progress.wait_begun(run, message)
+
+    def _run_done(self, run: Run, message: Message) -> None:
+        self._engine.core.progress.run_done(run, message["output"])
+
+    def _run_error(self, run: Run, message: Message) -> None:
+        self._engine.core.progress.run_error(run, message)
+
+    _STEP_OPS: dict[str, Callable[[Session, Run, Message], None]] = {
+        "step.begin": _step_begin,
+        "step.done": _step_done,
+        "step.wait": _step_wait,
+        "run.done": _run_done,
+        "run.error": _run_error,
+    }
+
+    # -- everything else -----------------------------------------------------------------------
+
+    def _other(self, op: str, message: Message) -> None:
+        if op == "publish":
+            self._publish(message)
+        elif op == "request":
+            task = self._engine.core.loop.create_task(self._answer(message))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif op == "hello":
+            self._hello(message)
+        elif op == "register" and self._peer is not None:
+            self._register(self._peer, message["functions"])
+        elif op in ("subscribe", "unsubscribe"):
+            self._subscriptions.handle(message)
+
+    def _hello(self, message: Message) -> None:
+        core = self._engine.core
+        peer = Peer(
+            id=message["worker_id"],
+            send=self._send,
+            user=self._user,
+            pid=message.get("pid"),
+            host=message.get("host", ""),
+            label=message.get("label", ""),
+        )
+        known = core.peers.get(peer.id)
+        self._peer = peer
+        kept = self._adopt(peer, known, message.get("live", {}))
+        core.peers.add(peer)
+        self._send({"op": "ready", "version": VERSION, "engine_id": self._engine.id, "data_dir": str(self._engine.data_dir), "kept": kept})
+        self._register(peer, message["functions"])
+
+    def _adopt(self, peer: Peer, known: Peer | None, live: dict[str, str]) -> list[str]:
+        """Runs that the peer still executes: it keeps those that nobody else was given."""
+        core = self._engine.core
+        kept: list[str] = []
+        for run_id, lease in live.items():
+            run = core.find(run_id)
+            held = run is not None and run.peer is not None and run.peer is not known
+            if run is None or run.ended_at is not None or held:
+                self._send({"op": "run.stop", "run_id": run_id, "lease": lease, "reason": "lost"})
+                continue
+            run.peer, run.lease = peer, lease
+            run.status = "running" if run.status == "queued" else run.status
+            peer.runs[run_id] = run
+            core.dispatch.taken(run)
+            kept.append(run_id)
+        if known is not None:
+            for run in [run for run_id, run in known.runs.items() if run_id not in live]:
+                core.dispatch.release(run)
+                core.dispatch.place(run)
+            core.peers.remove(known)
+        return kept
+
+    def _register(self, peer: Peer, configs: list[Any]) -> None:
+        try:
+            fn_ids = self._engine.register(configs)
+        except InngestError as exc:
+            self._send({"op": "refused", "error": {"code": exc.code, "message": exc.message}})
+            return
+        self._engine.core.dispatch.functions_offered(peer, fn_ids)
+
+    def _publish(self, message: Message) -> None:
+        run_id = message.get("run_id")
+        run = self._engine.core.runs.get(run_id) if run_id else None
+        step_id = message.get("step_id")
+        self._engine.core.hub.publish(
+            Publish(
+                message["channel"], message["topic"], message["data"], "data", run_id, message.get("fn_id"),
+                step_id, message.get("attempt"), message.get("created_at", 0),
+            )  # fmt: skip
+        )
+        if run is None:
+            return
+        if run.touched is not None:
+            run.touched.add(message["channel"])
+        if step_id is not None:
+            run.unsettled.setdefault(step_id, set()).add(message["channel"])
+
+    # -- requests ------------------------------------------------------------------------------
+
+    async def _answer(self, message: Message) -> None:
+        reply: Message = {"op": "response", "id": message["id"]}
+        try:
+            reply["result"] = await self._methods[message["method"]](message["params"])
+        except InngestError as exc:
+            reply["error"] = {"type": type(exc).__name__, "message": exc.message}
+        self._send(reply)
+
+    def _who(self) -> dict[str, Any] | None:
+        return {"name": self._user} if self._user else None
+
+    async def _send_events(self, params: dict[str, Any]) -> Any:
+        return await self._engine.send(params["events"], key=params.get("key"))
+
+    async def _start(self, params: dict[str, Any]) -> Any:
+        run = await self._engine.start_function(params["fn_id"], params["event"], key=params.get("key"))
+        return self._state(run)
+
+    async def _run(self, params: dict[str, Any]) -> Any:
+        return self._state(self._engine.run(params["run_id"]))
+
+    async def _runs(self, params: dict[str, Any]) -> Any:
+        return [self._state(run) for run in self._engine.runs(**params)]
+
+    async def _result(self, params: dict[str, Any]) -> Any:
+        return self._state(await self._engine.ended(params["run_id"]))
+
+    async def _cancel(self, params: dict[str, Any]) -> Any:
+        return self._state(await self._engine.cancel(params["run_id"], params.get("reason")))
+
+    async def _publish_request(self, params: dict[str, Any]) -> Any:
+        self._publish(params)
+        await self._engine.core.hub.written()
+        return None
+
+    def _state(self, run: Run) -> str:
+        """The run as JSON text: RunState with its output and its events."""
+        state = run_state(run, self._engine.core.functions.get(run.fn_id))
+        state["events"] = [orjson.Fragment(event.as_text()) for event in run.events]
+        return orjson.dumps(state).decode()

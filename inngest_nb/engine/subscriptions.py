@@ -1,0 +1,91 @@
+"""Subscriptions of one connection: each follows one channel and sends batches at the pace the connection takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from inngest_nb.hub import Batch, Hub, Subscription, Time
+from inngest_nb.protocol import Message
+
+COALESCE_S = 0.008
+MAX_SUBSCRIPTIONS = 1000
+Send = Callable[[Message], None] | Callable[[Message], Awaitable[None]]
+
+
+class Subscriptions:
+    """Pumps channels into `send`. Where `send` returns an awaitable, it is awaited: that is the flow control."""
+
+    def __init__(self, hub: Hub, send: Send) -> None:
+        self._hub, self._send = hub, send
+        self._pumps: dict[str, asyncio.Task[None]] = {}
+
+    def handle(self, message: dict[str, Any]) -> None:
+        """Act on a subscribe or unsubscribe message."""
+        name = str(message.get("id", ""))
+        if message["op"] == "unsubscribe":
+            self._stop(name)
+            return
+        error = self._refusal(message)
+        if error is not None:
+            self._send({"op": "error", "id": name, "error": error})
+            return
+        self._stop(name)
+        since = message.get("since", "now")
+        since = Time(since["us"]) if isinstance(since, dict) else since
+        subscription = self._hub.subscribe(message["channel"], message.get("topics"), since, message.get("epoch"))
+        self._pumps[name] = asyncio.get_running_loop().create_task(self._pump(name, subscription))
+
+    def _refusal(self, message: dict[str, Any]) -> str | None:
+        channel, topics, since = message.get("channel"), message.get("topics"), message.get("since", "now")
+        if not isinstance(channel, str) or not channel:
+            return f"subscribe needs a channel name, not {channel!r}"
+        if topics is not None and not (isinstance(topics, list) and all(isinstance(t, str) for t in topics)):
+            return f"topics must be a list of names or null, not {topics!r}"
+        by_time = isinstance(since, dict) and isinstance(since.get("us"), int)
+        if not (since in ("now", "start") or by_time or (isinstance(since, int) and not isinstance(since, bool) and since >= 0)):
+            return f'since must be "now", "start" or an offset from 0 on, not {since!r}'
+        if len(self._pumps) >= MAX_SUBSCRIPTIONS:
+            return f"this connection already follows {MAX_SUBSCRIPTIONS} channels; unsubscribe from some"
+        return None
+
+    def close(self) -> None:
+        """Follow nothing more."""
+        for name in list(self._pumps):
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
+        pump = self._pumps.pop(name, None)
+        if pump is not None:
+            pump.cancel()
+
+    async def _pump(self, name: str, subscription: Subscription) -> None:
+        log = subscription.log
+        loop = asyncio.get_running_loop()
+        try:
+            await self._say({"op": "subscribed", "id": name, "channel": log.name, "epoch": log.epoch, "first": log.first, "next": subscription.cursor})
+            while True:
+                batch = await subscription.next_batch()
+                began = loop.time()
+                await self._say_batch(name, batch)
+                # A lone message goes out at once; in a stream the next frame waits a moment to fill up.
+                if batch.next >= subscription.visible:
+                    await asyncio.sleep(max(0.0, COALESCE_S - (loop.time() - began)))
+        finally:
+            subscription.close()
+
+    async def _say_batch(self, name: str, batch: Batch) -> None:
+        if batch.lost or not batch.messages:
+            if batch.lost:
+                await self._say({"op": "gap", "id": name, "from": batch.gap_from, "to": batch.next, "lost": batch.lost})
+            return
+        fragment = orjson.Fragment(b"[" + b",".join(batch.messages) + b"]")
+        await self._say({"op": "messages", "id": name, "messages": fragment, "next": batch.next})
+
+    async def _say(self, message: Message) -> None:
+        wait = self._send(message)
+        if wait is not None:
+            await wait

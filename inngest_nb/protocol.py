@@ -1,0 +1,124 @@
+"""What an engine and its peers say to each other: the one page that both sides import.
+
+A connection carries lists of messages, each a dict with an "op". In one process the dicts are handed over as they are; on
+a socket a list is one JSON text frame. User data (`data`, `output`, `event`) travels as JSON *text*, so that the engine
+never parses it. Times are microseconds since the epoch.
+
+peer → engine
+    hello        first message: who this is, its functions, the runs it still holds
+    register     functions, new or replaced
+    step.begin   a step attempt has been running for a moment (only for live views; never acknowledged)
+    step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
+    step.wait    a sleep or event wait           → step.memo
+    run.done     the body returned               → run.stop
+    run.error    the body raised                 → run.start again later | run.stop
+    publish      a non-durable message for a channel (never acknowledged)
+    request      {id, method, params}            → response {id, result | error}
+    subscribe    {id, channel, topics, since, epoch} → subscribed, messages…, gap
+    unsubscribe  {id}
+engine → peer
+    ready        answer to hello: who the engine is, where its files are
+    run.start    a run to execute or to go on with, with everything remembered of it
+    step.saved   the output just reported is in the journal: go on
+    step.memo    a wait is over; memo is JSON text
+    step.failed  the step used up its attempts; error is what the body gets
+    step.again   run the step again as this attempt
+    run.stop     forget the run (ended, cancelled, or given to another peer)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+VERSION = 1
+SUBPROTOCOL = "inngest-nb.v1"
+MAX_OUTPUT_BYTES = 4_000_000
+
+Message = dict[str, Any]
+
+
+class ErrorInfo(TypedDict):
+    """An error as it is kept: of a run with `code`, of a step without."""
+
+    code: NotRequired[str]
+    name: str
+    message: str
+    stack: str | None
+
+
+class FunctionConfig(TypedDict):
+    """A function as it is registered (names as on Inngest's wire where they exist there)."""
+
+    id: str
+    app_id: str
+    name: str
+    triggers: list[dict[str, Any]]
+    retries: int
+    backoff: str | float | None
+    options: dict[str, Any]
+    on_failure: bool
+    code_hash: str | None
+
+
+class Waiting(TypedDict):
+    """A wait that the run had registered before it was dispatched again."""
+
+    hash: str
+    op: str
+
+
+class RunStart(TypedDict):
+    """Everything a worker needs to enter a body: the event and what is remembered."""
+
+    op: str
+    run_id: str
+    lease: str
+    fn_id: str
+    event: str
+    events: list[str]
+    attempt: int
+    max_attempts: int
+    memos: dict[str, str]
+    errors: dict[str, ErrorInfo]
+    waiting: list[str]
+    retrying: dict[str, int]
+
+
+class StepDone(TypedDict):
+    """One finished attempt of a step; exactly one of `output` (JSON text) and `error`."""
+
+    op: str
+    run_id: str
+    lease: str
+    hash: str
+    step_id: str
+    index: int
+    kind: str
+    attempt: int
+    started_at: int
+    ended_at: int
+    code_hash: NotRequired[str | None]
+    output: NotRequired[str]
+    error: NotRequired[ErrorInfo]
+    retriable: NotRequired[bool]
+    fatal: NotRequired[bool]
+    retry_after_ms: NotRequired[float]
+    opts: NotRequired[str | None]
+    publish: NotRequired[dict[str, str]]
+
+
+class StepWait(TypedDict):
+    """A sleep (`wake_at`) or a wait for an event (`event`, `if_exp`, `expires_at`)."""
+
+    op: str
+    run_id: str
+    lease: str
+    hash: str
+    step_id: str
+    index: int
+    kind: str
+    started_at: int
+    wake_at: int
+    event: NotRequired[str]
+    if_exp: NotRequired[str | None]
+    executing: int
