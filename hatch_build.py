@@ -31,7 +31,7 @@ class FrontEndHook(BuildHookInterface[Any]):
         """Ask for Node only when there is something to build."""
         return [] if FrontEnd(Path(self.root)).is_up_to_date() else [NODE]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the hook's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the front end unless the files at hand belong to the sources at hand."""
         front_end = FrontEnd(Path(self.root))
         if not front_end.is_up_to_date():

@@ -1,8 +1,8 @@
 """A real language model for notebooks: the one you have a key for, or a small one that runs offline.
 
-    from inngest_nb import demo
-    llm = demo.model()
-    stream = await llm.client.chat.completions.create(model=llm.name, messages=[...], stream=True)
+from inngest_nb import demo
+llm = demo.model()
+stream = await llm.client.chat.completions.create(model=llm.name, messages=[...], stream=True)
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def _start() -> tuple[subprocess.Popen[str], Address]:
     key = secrets.token_hex(16)
     with tempfile.TemporaryFile("w+") as log:
         # A session of its own: interrupting a cell signals the kernel's whole process group.
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(
             [sys.executable, "-m", "inngest_nb.demo._serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
