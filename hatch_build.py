@@ -7,7 +7,6 @@ digest of their sources; where the digest still fits, nothing is built and Node 
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,9 +78,9 @@ class FrontEnd:
         (self.static / STAMP).write_text(self.digest())
 
     def _source_files(self) -> Iterator[Path]:
-        for folder, folders, files in os.walk(self.sources):
-            folders[:] = [name for name in folders if name != "node_modules" and not name.startswith(".")]
-            yield from (Path(folder, name) for name in files if not name.startswith("."))
+        """Yield what the bundle is made from; tests and their output do not belong to it."""
+        yield from (self.sources / name for name in ("build.mjs", "package.json", "package-lock.json", "tsconfig.json"))
+        yield from (path for path in (self.sources / "src").rglob("*") if path.is_file())
 
     def _tools_are_installed(self) -> bool:
         """Whether node_modules was filled from the present lock file."""
