@@ -21,6 +21,7 @@ TESTS ?= tests
 TEST_ARGS ?=
 LAB_ARGS ?=
 BENCH_ARGS ?=
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help
 help: ## this list
@@ -28,7 +29,7 @@ help: ## this list
 
 .PHONY: lab
 lab: $(LAB_READY) ## JupyterLab with the quickstart notebook (LAB_ARGS=... is passed on)
-	exec $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb $(LAB_ARGS)
+	exec $(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(LAB_ARGS)
 
 .PHONY: install
 install: $(TEST_READY) ## everything that the other targets need
@@ -72,7 +73,7 @@ $(LAB_READY): $(BIN)/python $(INSTALLED_FROM)
 	touch $@
 
 $(TEST_READY): $(LAB_READY)
-	$(BIN)/pip install --quiet --editable '.[demo,dev,inngest,arrow,otel]'
+	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json | $(TEST_READY)

