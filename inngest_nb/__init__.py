@@ -1,0 +1,55 @@
+"""Inngest's durable functions and Realtime, native to the Jupyter notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_nb import realtime
+from inngest_nb._version import __version__
+from inngest_nb.client import Inngest
+from inngest_nb.errors import NonRetriableError, RetryAfterError, RunCancelled, RunFailed, StepError
+from inngest_nb.event import Event
+from inngest_nb.function import Function
+from inngest_nb.realtime import static_schema
+from inngest_nb.run import Run
+from inngest_nb.triggers import TriggerCron, TriggerEvent
+from inngest_nb.worker import Context, ContextSync
+from inngest_nb.worker.steps import Step, StepSync
+
+if TYPE_CHECKING:
+    from inngest_nb.widgets import Approval, RunTimeline, TokenStream
+
+__all__ = [
+    "Approval",
+    "Context",
+    "ContextSync",
+    "Event",
+    "Function",
+    "Inngest",
+    "NonRetriableError",
+    "RetryAfterError",
+    "Run",
+    "RunCancelled",
+    "RunFailed",
+    "RunTimeline",
+    "Step",
+    "StepError",
+    "StepSync",
+    "TokenStream",
+    "TriggerCron",
+    "TriggerEvent",
+    "__version__",
+    "realtime",
+    "static_schema",
+]
+
+_WIDGETS = frozenset({"Approval", "RunTimeline", "TokenStream"})
+
+
+def __getattr__(name: str) -> Any:
+    """Load the widgets on first use: most scripts never need anywidget."""
+    if name in _WIDGETS:
+        from inngest_nb import widgets
+
+        return getattr(widgets, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,11 +30,25 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+import orjson
+
 VERSION = 1
 SUBPROTOCOL = "inngest-nb.v1"
 MAX_OUTPUT_BYTES = 4_000_000
 
 Message = dict[str, Any]
+
+
+def encode(message: Message) -> bytes:
+    """A message as JSON; channel messages in it are JSON already and are put in as they are."""
+    if message["op"] == "messages":
+        message = {**message, "messages": orjson.Fragment(b"[" + b",".join(message["messages"]) + b"]")}
+    return orjson.dumps(message)
+
+
+def encode_frame(messages: list[Message]) -> bytes:
+    """Messages as one frame of the worker socket."""
+    return b"[" + b",".join([encode(message) for message in messages]) + b"]"
 
 
 class ErrorInfo(TypedDict):

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
-
 from inngest_nb.hub import Batch, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
@@ -82,8 +80,7 @@ class Subscriptions:
             if batch.lost:
                 await self._say({"op": "gap", "id": name, "from": batch.gap_from, "to": batch.next, "lost": batch.lost})
             return
-        fragment = orjson.Fragment(b"[" + b",".join(batch.messages) + b"]")
-        await self._say({"op": "messages", "id": name, "messages": fragment, "next": batch.next})
+        await self._say({"op": "messages", "id": name, "messages": batch.messages, "next": batch.next})
 
     async def _say(self, message: Message) -> None:
         wait = self._send(message)

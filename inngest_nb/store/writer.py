@@ -36,6 +36,7 @@ class Writer:
         self._stopping = False
         self.outage: InngestError | None = None
         self.commits = 0
+        self._ended = asyncio.Event()
         self._healthy = asyncio.Event()
         self._healthy.set()
         self._connection: sqlite3.Connection | None = open_database(path, package, synchronous=synchronous)
@@ -77,7 +78,7 @@ class Writer:
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        await asyncio.to_thread(self._thread.join)
+        await self._ended.wait()
 
     # -- the writer thread ---------------------------------------------------------------------
 
@@ -91,6 +92,7 @@ class Writer:
                 self._sit_out(error)
         if self._connection is not None:
             self._connection.close()
+        self._on_loop(self._ended.set)
 
     def _next_group(self) -> list[tuple[list[Write], Done]]:
         with self._wake:

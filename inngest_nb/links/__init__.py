@@ -1,0 +1,98 @@
+"""How a client reaches an engine: embedded in this process, or in its Jupyter server.
+
+One process has one link to each engine, shared by all its clients: running a cell that makes a client again changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from inngest_nb.errors import LinkError
+from inngest_nb.links.embedded import MEMORY, EmbeddedLink
+from inngest_nb.links.link import Link
+from inngest_nb.links.locate import find_server, label
+from inngest_nb.links.server import ServerLink
+
+__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "link_to", "provide"]
+
+ENGINES = ("auto", "server", "embedded", "inngest")
+DEFAULT_DATA_DIR = ".inngest_nb"
+_links: dict[str, Link] = {}
+_lock = threading.RLock()
+_log = logging.getLogger("inngest_nb")
+
+
+def link_to(engine: str, data_dir: str | Path | None) -> Link:
+    """The process's link to the engine that the arguments name, opened on first use.
+
+    Raises:
+        LinkError: there is no such engine, or it cannot be reached.
+        DataDirLocked, JournalUnavailable, JournalCorrupt: the embedded engine cannot have its directory.
+    """
+    with _lock:
+        hosted = _links.get("host")
+        if hosted is not None and engine in ("auto", "server"):
+            return hosted
+        if engine == "server" or (engine == "auto" and data_dir is None):
+            link = _server_link(required=engine == "server")
+            if link is not None:
+                return link
+        return _embedded_link(data_dir)
+
+
+def _server_link(*, required: bool) -> Link | None:
+    server = find_server()
+    if server is None:
+        if required:
+            raise LinkError(
+                "no Jupyter server was found for this process: it has neither INNGEST_NB_URL nor a Jupyter server as its parent. "
+                'Start the kernel from JupyterLab or Notebook, set INNGEST_NB_URL and INNGEST_NB_TOKEN, or use engine="embedded"'
+            )
+        return None
+    key = f"server {server.url}"
+    if key not in _links:
+        try:
+            _links[key] = ServerLink(server, label=label())
+        except LinkError as exc:
+            if required:
+                raise
+            _log.warning("%s Using the embedded engine instead.", exc.message)
+            return None
+    return _links[key]
+
+
+def _embedded_link(data_dir: str | Path | None) -> Link:
+    path = data_dir if data_dir is not None else DEFAULT_DATA_DIR
+    key = MEMORY if str(path) == MEMORY else f"embedded {Path(path).resolve()}"
+    link = _links.get(key)
+    if link is None:
+        link = _links[key] = EmbeddedLink(path, label=label())
+    return link
+
+
+def provide(link: Link | None) -> None:
+    """Make clients of this process use `link`: for functions that a Jupyter server hosts itself."""
+    with _lock:
+        if link is None:
+            _links.pop("host", None)
+        else:
+            _links["host"] = link
+
+
+def close_links() -> None:
+    """Close every link of this process."""
+    with _lock:
+        for link in list(_links.values()):
+            link.close()
+        _links.clear()
+
+
+def _forget_after_fork() -> None:
+    _links.clear()  # threads do not survive a fork: a child opens its own
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

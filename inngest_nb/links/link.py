@@ -1,0 +1,178 @@
+"""What every way to an engine has in common: messages out in order, requests answered, subscriptions resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import uuid
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from inngest_nb import errors
+from inngest_nb.protocol import Message
+from inngest_nb.worker import Worker
+
+OnMessages = Callable[[list[dict[str, Any]]], None]
+OnGap = Callable[[int, int], None]
+
+
+@dataclass(slots=True, eq=False)
+class Following:
+    """A subscription as the peer keeps it, so that a new connection can go on from `next`."""
+
+    id: str
+    channel: str
+    topics: list[str] | None
+    since: str | int | dict[str, int]
+    on_messages: OnMessages
+    on_gap: OnGap
+    on_error: Callable[[str], None]
+    epoch: int | None = None
+
+    def message(self) -> Message:
+        """The subscribe message."""
+        return {"op": "subscribe", "id": self.id, "channel": self.channel, "topics": self.topics, "since": self.since, "epoch": self.epoch}
+
+
+class Link(ABC):
+    """A connection to an engine, and the worker of this process. Methods may be called from any thread."""
+
+    kind: str
+    data_dir: Path
+
+    def __init__(self, label: str) -> None:
+        self._out: deque[Message] = deque()
+        self._scheduled = False
+        self._requests: dict[int, tuple[Future[Any], Message]] = {}
+        self._following: dict[str, Following] = {}
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self.worker = Worker(self, worker_id=uuid.uuid4().hex, label=label)
+
+    # -- out -----------------------------------------------------------------------------------
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait to be sent."""
+        return len(self._out)
+
+    def post(self, message: Message) -> None:
+        """Send a message; those of one thread arrive in their order."""
+        self._out.append(message)
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    def _drain(self) -> list[Message]:
+        self._scheduled = False  # first: a message appended now schedules again
+        batch: list[Message] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                batch.append(self._out.popleft())
+        return batch
+
+    @abstractmethod
+    def _schedule(self) -> None:
+        """Arrange for `_drain` on the connection's own thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back; runs go on elsewhere or later."""
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def request(self, method: str, params: dict[str, Any]) -> Future[Any]:
+        """Ask the engine; the future gets the result or the engine's error."""
+        future: Future[Any] = Future()
+        message: Message = {"op": "request", "id": next(self._ids), "method": method, "params": params}
+        self._requests[message["id"]] = (future, message)
+        self.post(message)
+        return future
+
+    def call(self, method: str, params: dict[str, Any], timeout: float | None = 30.0) -> Any:
+        """Ask the engine and block."""
+        future = self.request(method, params)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            if future.done():
+                raise
+            raise errors.LinkError(f"the engine did not answer {method!r} within {timeout:g} s; {self.describe()}") from None
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Where the engine is and how the connection stands, for messages."""
+
+    # -- subscriptions -------------------------------------------------------------------------
+
+    def follow(
+        self, channel: str, topics: list[str] | None, since: str | int | dict[str, int], on_messages: OnMessages, on_gap: OnGap, on_error: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """Follow a channel; callbacks come from the connection's thread. Returns the way to stop."""
+        following = Following(f"f{next(self._ids)}", channel, topics, since, on_messages, on_gap, on_error)
+        self._following[following.id] = following
+        self.post(following.message())
+
+        def stop() -> None:
+            if self._following.pop(following.id, None) is not None:
+                self.post({"op": "unsubscribe", "id": following.id})
+
+        return stop
+
+    # -- in ------------------------------------------------------------------------------------
+
+    def _incoming(self, messages: list[Message]) -> None:
+        """Hand what the engine said to whom it is for."""
+        for_worker: list[Message] = []
+        for message in messages:
+            op = message["op"]
+            if op == "response":
+                self._answered(message)
+            elif op in ("messages", "gap", "subscribed", "error"):
+                self._followed(message)
+            elif op == "refused":
+                self.refused(message["error"])
+            else:
+                for_worker.append(message)
+        if for_worker:
+            self.worker.receive(for_worker)
+
+    def _answered(self, message: Message) -> None:
+        future, _ = self._requests.pop(message["id"], (None, None))
+        if future is None or not future.set_running_or_notify_cancel():
+            return
+        error = message.get("error")
+        if error is None:
+            future.set_result(message.get("result"))
+        else:
+            kind = getattr(errors, error["type"], errors.InngestError)
+            future.set_exception(kind(error["message"]))
+
+    def _followed(self, message: Message) -> None:
+        following = self._following.get(message.get("id", ""))
+        if following is None:
+            return
+        if message["op"] == "messages":
+            following.since = message["next"]
+            following.on_messages([orjson.loads(m) if isinstance(m, bytes) else m for m in message["messages"]])
+        elif message["op"] == "gap":
+            following.since = message["to"]
+            following.on_gap(message["from"], message["lost"])
+        elif message["op"] == "subscribed":
+            following.epoch, following.since = message["epoch"], message["next"]
+        else:
+            following.on_error(message["error"])
+
+    def refused(self, error: dict[str, str]) -> None:
+        """The engine does not take a function; say it where somebody may look."""
+        import warnings
+
+        warnings.warn(f"the engine refused a function: {error['message']}", stacklevel=2)

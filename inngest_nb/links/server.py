@@ -1,0 +1,179 @@
+"""The link from a kernel to the engine of its Jupyter server: one WebSocket on a thread of its own.
+
+The socket may break at any time. Requests without an answer, subscriptions and reports without an acknowledgement are
+said again on the next connection; the engine takes repetitions for what they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import orjson
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
+
+from inngest_nb.errors import LinkError, LinkRefused, ServerExtensionMissing
+from inngest_nb.links.link import Link
+from inngest_nb.links.locate import Server, find_server
+from inngest_nb.protocol import SUBPROTOCOL, Message
+
+_FIRST_ANSWER_S = 10.0
+_BACKOFF_S = (0.1, 2.0)
+_MAX_FRAME = 64 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+class ServerLink(Link):
+    """Connected when the constructor returns.
+
+    Raises:
+        ServerExtensionMissing: the server has no inngest_nb extension.
+        LinkRefused: the server refused the token.
+        LinkError: the server did not answer.
+    """
+
+    kind = "server"
+
+    def __init__(self, server: Server, *, label: str) -> None:
+        super().__init__(label)
+        self._server = server
+        self._loop = asyncio.new_event_loop()
+        self._socket: WebSocketClientConnection | None = None
+        self._closed = False
+        self.connected = False
+        self._thread = threading.Thread(target=self._loop.run_forever, name="inngest-nb link", daemon=True)
+        self._thread.start()
+        try:
+            ready = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result(_FIRST_ANSWER_S)
+        except LinkError:
+            self._halt()
+            raise
+        except TimeoutError:
+            self._halt()
+            raise LinkError(f"the Jupyter server at {server.url} did not answer within {_FIRST_ANSWER_S:g} s") from None
+        self.data_dir = Path(ready["data_dir"])
+        asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
+        atexit.register(self.close)
+
+    # -- the connection ------------------------------------------------------------------------
+
+    async def _connect(self) -> Message:
+        """Open the socket, say hello, repeat what is open; returns the engine's `ready`."""
+        url = self._server.url.replace("http", "ws", 1) + "inngest/api/worker"
+        headers = {"Authorization": f"token {self._server.token}"} if self._server.token else {}
+        request = HTTPRequest(url, headers=headers, connect_timeout=5, request_timeout=10)
+        try:
+            socket = await websocket_connect(request, subprotocols=[SUBPROTOCOL], max_message_size=_MAX_FRAME, ping_interval=20)
+        except (HTTPClientError, OSError) as exc:
+            raise _refusal(exc, self._server) from exc
+        await socket.write_message(orjson.dumps([self.worker.hello()]))
+        frame = await socket.read_message()
+        if frame is None:
+            raise LinkError(f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}")
+        first, *others = orjson.loads(frame)
+        self._socket, self.connected = socket, True
+        self._incoming([first, *others])
+        return dict(first)
+
+    def _repeat(self) -> None:
+        """After a reconnect: subscriptions and open requests."""
+        for following in list(self._following.values()):
+            self._out.append(following.message())
+        for _, message in list(self._requests.values()):
+            self._out.append(message)
+
+    async def _serve(self) -> None:
+        while not self._closed:
+            await self._read_all()
+            self.connected, self._socket = False, None
+            if not self._closed:
+                await self._reconnect()
+
+    async def _read_all(self) -> None:
+        self._flush()
+        while self._socket is not None:
+            frame = await self._socket.read_message()
+            if frame is None:
+                return
+            self._incoming(orjson.loads(frame))
+
+    async def _reconnect(self) -> None:
+        least, most = _BACKOFF_S
+        delay = least
+        while not self._closed:
+            await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  # jitter
+            delay = min(delay * 2, most)
+            self._server = find_server() or self._server
+            try:
+                await self._connect()
+            except LinkError as exc:
+                _log.debug("%s", exc)
+                continue
+            self._repeat()
+            return
+
+    # -- out -----------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        self._loop.call_soon_threadsafe(self._flush)
+
+    def _flush(self) -> None:
+        if self._socket is None:
+            self._scheduled = False  # kept until there is a socket again
+            return
+        batch = self._drain()
+        if not batch:
+            return
+        try:
+            sent = self._socket.write_message(orjson.dumps(batch))
+            sent.add_done_callback(_ignore_closed)
+        except WebSocketClosedError:
+            self._out.extendleft(reversed(batch))
+
+    def describe(self) -> str:
+        """Where the engine is, and whether it can be reached now."""
+        state = "connected" if self.connected else "not connected, trying again"
+        return f"the engine is in the Jupyter server at {self._server.url} ({state})"
+
+    def close(self) -> None:
+        """Leave: the engine gives this process's runs to others."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        self.worker.close()
+        self._halt()
+
+    def _halt(self) -> None:
+        def stop() -> None:
+            if self._socket is not None:
+                self._socket.close()
+            self._loop.call_later(0.05, self._loop.stop)
+
+        self._loop.call_soon_threadsafe(stop)
+        self._thread.join(5)
+
+
+def _ignore_closed(sent: asyncio.Future[Any]) -> None:
+    if not sent.cancelled():
+        sent.exception()  # a broken socket is noticed by the reader
+
+
+def _refusal(exc: Exception, server: Server) -> LinkError:
+    code = exc.code if isinstance(exc, HTTPClientError) else None
+    if code == 404:
+        return ServerExtensionMissing(
+            f"the Jupyter server at {server.url} runs without the inngest_nb extension. Install inngest-nb into the server's "
+            "environment and restart it (check with: jupyter server extension list)."
+        )
+    if code in (401, 403):
+        return LinkRefused(
+            f"the Jupyter server at {server.url} refused this kernel's token ({code}). Restart the kernel, or set INNGEST_NB_URL and INNGEST_NB_TOKEN."
+        )
+    return LinkError(f"the Jupyter server at {server.url} cannot be reached: {exc}.")

@@ -1,0 +1,75 @@
+"""`client.realtime`: publishing and subscribing from anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from inngest_nb.realtime.channels import channel_name, topic_configs, topic_names
+from inngest_nb.realtime.messages import Message
+from inngest_nb.realtime.refs import UNSET, as_publication
+from inngest_nb.realtime.schemas import validate
+from inngest_nb.subscription import OnError, OnMessage, Since, Subscription
+from inngest_nb.worker.context import current_execution, current_step
+from inngest_nb.worker.outcome import now_us
+
+if TYPE_CHECKING:
+    from inngest_nb.client import Inngest
+
+
+class ClientRealtime:
+    """Realtime of one client."""
+
+    def __init__(self, client: Inngest) -> None:
+        self._client = client
+
+    async def publish(self, ref: Any, data: Any = UNSET) -> None:
+        """Publish from anywhere; returns once the message is in the channel's log. Inside a run its id is attached.
+
+        Raises:
+            SchemaError, PayloadError, ChannelError: nothing was sent; the message names field and topic.
+        """
+        await asyncio.wrap_future(self._client._link().request("publish", _message(ref, data)))  # noqa: SLF001  # its own client
+
+    def publish_sync(self, ref: Any, data: Any = UNSET) -> None:
+        """As `publish`, blocking."""
+        self._client._link().call("publish", _message(ref, data))  # noqa: SLF001
+
+    def subscribe(
+        self,
+        *,
+        channel: Any,
+        topics: Iterable[Any] | None = None,
+        since: Since = "now",
+        validate: bool = True,
+        on_message: OnMessage | None = None,
+        on_error: OnError | None = None,
+    ) -> Subscription:
+        """Follow a channel from `since`: "now", "start", an offset or a datetime.
+
+        With a declared channel and `validate`, data arrives as the topic's type; data that does not fit is reported to
+        `on_error` and left out.
+        """
+        configs = topic_configs(channel) if validate and not isinstance(channel, str) else {}
+
+        def load(message: Message) -> Message:
+            config = configs.get(message.topic) if message.kind == "data" else None
+            return message if config is None else dataclasses.replace(message, data=config.load(message.data))
+
+        link = self._client._link()  # noqa: SLF001
+        names = topic_names(channel, topics)
+        return Subscription(link, channel_name(channel), names, since, load=load, on_message=on_message, on_error=on_error)
+
+
+def _message(ref: Any, data: Any) -> dict[str, Any]:
+    publication = as_publication(ref, data)
+    text = validate(publication.ref, publication.data)
+    message: dict[str, Any] = {"channel": publication.ref.channel, "topic": publication.ref.topic, "data": text, "created_at": now_us()}
+    execution, step = current_execution.get(), current_step.get()
+    if execution is not None:
+        message |= {"run_id": execution.run_id, "fn_id": execution.fn_id}
+    if step is not None:
+        message |= {"step_id": step.step_id, "attempt": step.attempt}
+    return message

@@ -1,0 +1,126 @@
+"""A run as its user holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from inngest_nb.errors import RunCancelled, RunFailed
+from inngest_nb.event import Event, event_from_text
+from inngest_nb.jsontext import loads
+
+if TYPE_CHECKING:
+    from inngest_nb.links.link import Link
+
+ENDED = ("completed", "failed", "cancelled")
+
+
+class Run:
+    """One execution of a function. Reading a property asks the engine, until the run has ended.
+
+    `await run` and `run.result()` give the output; both work in a notebook cell.
+    """
+
+    def __init__(self, link: Link, state: str) -> None:
+        self._link = link
+        self._state: dict[str, Any] = loads(state)
+        self.id: str = self._state["run_id"]
+
+    def _now(self) -> dict[str, Any]:
+        if self._state["status"] not in ENDED:
+            self._state = loads(self._link.call("run", {"run_id": self.id}))
+        return self._state
+
+    @property
+    def status(self) -> str:
+        """One of "queued", "running", "waiting", "completed", "failed", "cancelled"."""
+        return str(self._now()["status"])
+
+    @property
+    def function_id(self) -> str:
+        """The full id of the function."""
+        return str(self._state["fn_id"])
+
+    @property
+    def output(self) -> Any:
+        """What the function returned (JSON); of a failed run its error; None before the end."""
+        state = self._now()
+        return state.get("error") if state["status"] == "failed" else state.get("result")
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """{"code", "name", "message", "stack"} of a failed run."""
+        error: dict[str, Any] | None = self._now().get("error")
+        return error
+
+    @property
+    def event(self) -> Event:
+        """The event that started it."""
+        return self.events[0]
+
+    @property
+    def events(self) -> list[Event]:
+        """All events that started it: several for a batch."""
+        return [event_from_text(event) for event in self._state["events"]]
+
+    # -- waiting for it --------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Block until the run has ended and return its output.
+
+        Raises:
+            RunFailed, RunCancelled: it did not complete; the original error is inside.
+            TimeoutError: it has not ended after `timeout` seconds; it goes on.
+        """
+        future = self._link.request("result", {"run_id": self.id})
+        try:
+            return self._settle(future.result(timeout))
+        except TimeoutError:
+            future.cancel()
+            raise TimeoutError(f"run {self.id} of {self.function_id} is still {self.status} after {timeout:g} s; it goes on") from None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Any:
+        return self._settle(await asyncio.wrap_future(self._link.request("result", {"run_id": self.id})))
+
+    def _settle(self, state: str) -> Any:
+        self._state = loads(state)
+        status = self._state["status"]
+        if status == "failed":
+            raise RunFailed(self.id, self._state["error"])
+        if status == "cancelled":
+            raise RunCancelled(self.id, self._state.get("reason"))
+        return self._state.get("result")
+
+    # -- acting on it ----------------------------------------------------------------------------
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Cancel the run, if it has not ended; returns once that is durable."""
+        self._state = loads(self._link.call("cancel", {"run_id": self.id, "reason": reason}))
+
+    # -- looking at it ---------------------------------------------------------------------------
+
+    def steps(self) -> Any:
+        """Its steps as a DataFrame, one row per attempt."""
+        return self._history().steps(run_id=self.id)
+
+    def messages(self) -> Any:
+        """What it published, as a DataFrame."""
+        return self._history().messages(run_id=self.id)
+
+    def _history(self) -> Any:
+        from inngest_nb.history import History
+
+        return History(self._link.data_dir)
+
+    def timeline(self) -> Any:
+        """A live view of its steps."""
+        from inngest_nb.widgets import RunTimeline
+
+        return RunTimeline(self)
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, {self.function_id!r}, {self._state['status']})"

@@ -1,0 +1,8 @@
+"""Runs function bodies: replays what is remembered, executes what is new, reports every outcome before going on."""
+
+from __future__ import annotations
+
+from inngest_nb.worker.context import Context, ContextSync, current_run
+from inngest_nb.worker.worker import Handler, Worker
+
+__all__ = ["Context", "ContextSync", "Handler", "Worker", "current_run"]

@@ -1,0 +1,108 @@
+"""What a handler gets as `ctx`, and what code inside a run can find out about it."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from inngest_nb.event import Event
+from inngest_nb.realtime.refs import UNSET, Publication, TopicRef
+
+if TYPE_CHECKING:
+    from inngest_nb.worker.execution import Execution
+    from inngest_nb.worker.steps import Group, Step, StepSync
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentStep:
+    """The step attempt that is executing."""
+
+    hash: str
+    step_id: str
+    attempt: int
+
+
+current_execution: contextvars.ContextVar[Execution | None] = contextvars.ContextVar("inngest_nb_execution", default=None)
+current_step: contextvars.ContextVar[CurrentStep | None] = contextvars.ContextVar("inngest_nb_step", default=None)
+
+
+def current_run() -> str | None:
+    """The id of the run that this code executes in, if it does."""
+    execution = current_execution.get()
+    return None if execution is None else execution.run_id
+
+
+class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
+    """The client's logger, silent while remembered code is passed through again."""
+
+    def __init__(self, logger: logging.Logger, execution: Execution) -> None:
+        super().__init__(logger, {})
+        self._execution = execution
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
+        """Whether a record of this level goes anywhere now."""
+        return not self._execution.replaying and super().isEnabledFor(level)
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """The one argument of an async handler."""
+
+    event: Event
+    events: list[Event]
+    run_id: str
+    attempt: int
+    max_attempts: int
+    step: Step
+    group: Group
+    logger: Any
+    _execution: Execution = field(repr=False)
+
+    @overload
+    async def publish(self, ref: TopicRef[T], data: T) -> Any: ...
+    @overload
+    async def publish(self, ref: Publication[Any]) -> Any: ...
+    async def publish(self, ref: Any, data: Any = UNSET) -> Any:
+        """Publish without memo: at once, again on a retry, not while remembered code is passed through.
+
+        Returns the data as subscribers see it.
+
+        Raises:
+            SchemaError, PayloadError, ChannelError: nothing was sent; the message names field and topic.
+        """
+        return await self._execution.publish(ref, data)
+
+    async def stream(self, ref: TopicRef[Any], chunks: AsyncIterable[T], *, to: Callable[[T], Any] | None = None) -> str:
+        """Publish every piece of `chunks` and return what was collected.
+
+        `to` turns a piece into the topic's data; without it the piece is the data. Pieces of text are joined.
+        """
+        return await self._execution.stream(ref, chunks, to)
+
+
+@dataclass(slots=True, kw_only=True)
+class ContextSync:
+    """The one argument of a sync handler."""
+
+    event: Event
+    events: list[Event]
+    run_id: str
+    attempt: int
+    max_attempts: int
+    step: StepSync
+    group: Group
+    logger: Any
+    _execution: Execution = field(repr=False)
+
+    @overload
+    def publish(self, ref: TopicRef[T], data: T) -> Any: ...
+    @overload
+    def publish(self, ref: Publication[Any]) -> Any: ...
+    def publish(self, ref: Any, data: Any = UNSET) -> Any:
+        """As `Context.publish`, blocking."""
+        return self._execution.publish_now(ref, data)

@@ -1,0 +1,140 @@
+"""A worker: the functions of one process, the runs it holds, and a loop of its own on which bodies run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inngest_nb.protocol import FunctionConfig, Message
+from inngest_nb.worker.execution import Execution
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_STEP_THREADS = 32
+_BACKLOG = 5_000
+
+
+class Handler(Protocol):
+    """A function as the worker needs it."""
+
+    def config(self) -> FunctionConfig:
+        """How it is registered."""
+        ...
+
+    def call(self, execution: Execution) -> Awaitable[Any]:
+        """Enter the body."""
+        ...
+
+
+class Connection(Protocol):
+    """The way to the engine; all methods may be called from any thread."""
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait to be sent."""
+        ...
+
+    def post(self, message: Message) -> None:
+        """Send a message."""
+        ...
+
+    def request(self, method: str, params: dict[str, Any]) -> Future[Any]:
+        """Ask the engine something."""
+        ...
+
+
+class Worker:
+    """Executes runs that the engine leases to this process."""
+
+    def __init__(self, connection: Connection, *, worker_id: str, label: str) -> None:
+        self.id, self.label = worker_id, label
+        self._connection = connection
+        self.post: Callable[[Message], None] = connection.post
+        self.handlers: dict[str, Handler] = {}
+        self._executions: dict[str, Execution] = {}
+        self.threads = ThreadPoolExecutor(_STEP_THREADS, thread_name_prefix="inngest-nb step")
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="inngest-nb bodies", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the loop; bodies that are under way go on elsewhere, from their memos."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5)
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def register(self, fn_id: str, handler: Handler) -> None:
+        """Add or replace a function; the next dispatch uses it."""
+        self.handlers[fn_id] = handler
+        self.post({"op": "register", "functions": [handler.config()]})
+
+    def hello(self) -> Message:
+        """The first message of a connection. Call from any thread."""
+        live = {run_id: execution.lease for run_id, execution in list(self._executions.items())}
+        functions = [handler.config() for handler in list(self.handlers.values())]
+        about = {"worker_id": self.id, "label": self.label, "pid": os.getpid(), "host": socket.gethostname()}
+        return {"op": "hello", **about, "functions": functions, "live": live}
+
+    # -- what the engine says ------------------------------------------------------------------
+
+    def receive(self, messages: list[Message]) -> None:
+        """Hand messages of the engine to the bodies' loop; from any thread."""
+        self.loop.call_soon_threadsafe(self._receive, messages)
+
+    def _receive(self, messages: list[Message]) -> None:
+        for message in messages:
+            op = message["op"]
+            if op == "run.start":
+                self._start(message)
+            elif op == "run.stop":
+                self._stop(message)
+            elif op == "ready":
+                self._resume(message["kept"])
+            else:
+                execution = self._executions.get(message["run_id"])
+                if execution is not None:
+                    execution.deliver(message)
+
+    def _start(self, message: Message) -> None:
+        handler = self.handlers.get(message["fn_id"])
+        if handler is None:
+            return
+        old = self._executions.pop(message["run_id"], None)
+        if old is not None:
+            old.stop()
+        execution = Execution(self, handler, message)  # type: ignore[arg-type]
+        self._executions[execution.run_id] = execution
+        execution.enter()
+
+    def _stop(self, message: Message) -> None:
+        execution = self._executions.get(message["run_id"])
+        if execution is not None and execution.lease == message["lease"]:
+            del self._executions[execution.run_id]
+            execution.stop()
+
+    def _resume(self, kept: list[str]) -> None:
+        """After a reconnect: say again what was not answered."""
+        for run_id in kept:
+            execution = self._executions.get(run_id)
+            for message in list(execution.unacknowledged.values()) if execution else ():
+                self.post({**message, "again": True})
+
+    # -- for executions ------------------------------------------------------------------------
+
+    async def request(self, method: str, params: dict[str, Any]) -> Any:
+        """Ask the engine from the bodies' loop."""
+        return await asyncio.wrap_future(self._connection.request(method, params))
+
+    async def breathe(self) -> None:
+        """Let others run; wait while the connection is far behind."""
+        await asyncio.sleep(0)
+        while self._connection.backlog > _BACKLOG:
+            await asyncio.sleep(0.001)
