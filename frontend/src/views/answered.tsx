@@ -1,0 +1,66 @@
+/** Questions that are settled: who answered, when, after how long. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import * as format from "../format";
+import { isSettled, type QuestionView } from "../state/questions";
+import { STATUS, type Status } from "../status";
+import type { ApprovalController } from "./approval-controller";
+import { Icon } from "./icons";
+
+const SHOWN = 5;
+/** Under an open question only the latest answers stay, as confirmation. */
+const SHOWN_BELOW = 1;
+
+export function Answered({ views, now, below, controller }: {
+  views: readonly QuestionView[]; now: number; below: boolean; controller: ApprovalController;
+}): JSX.Element | null {
+  const [all, setAll] = useState(false);
+  const settled = views.filter((view) => isSettled(view.phase))
+    .sort((a, b) => (b.settledAt ?? b.question.at) - (a.settledAt ?? a.question.at));
+  if (settled.length === 0) return null;
+  const shown = all ? settled : settled.slice(0, below ? SHOWN_BELOW : SHOWN);
+  const rest = settled.length - shown.length;
+  return (
+    <div class={`inb-answers${below ? " below" : ""}`}>
+      {shown.map((view) => <AnsweredRow key={view.question.key} view={view} now={now} controller={controller} />)}
+      {rest > 0 && (
+        <button type="button" class="inb-b text small" onClick={() => setAll(true)}>
+          {`Show ${rest} ${below ? "answered" : "older"}`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+const SETTLED: Record<string, Status> = {
+  approved: STATUS.approved, rejected: STATUS.rejected, timed_out: STATUS.timedOut, withdrawn: STATUS.withdrawn,
+  answered: { ...STATUS.approved, value: "answered", word: "Answered" },
+};
+
+function AnsweredRow({ view, now, controller }: { view: QuestionView; now: number; controller: ApprovalController }): JSX.Element {
+  const status = SETTLED[view.phase] ?? STATUS.withdrawn;
+  const by = view.by !== undefined && view.phase !== "withdrawn" ? ` by ${view.by}` : "";
+  return (
+    <div class={`inb-answer s-${status.role}`} data-phase={view.phase}>
+      <Icon name={status.glyph} />
+      <div>
+        <p><strong>{status.word}</strong>{`${by} · ${view.question.text}`}</p>
+        <p title={format.iso(view.settledAt)}>{[format.clock(view.settledAt, now), ...story(view, controller)].join(" · ")}</p>
+      </div>
+    </div>
+  );
+}
+
+function story(view: QuestionView, controller: ApprovalController): string[] {
+  const asked = view.wait?.started_at ?? view.question.at;
+  const took = format.duration(view.settledAt === undefined ? undefined : view.settledAt - asked);
+  const told = view.overruled ? [`your ${view.pending?.approved ? "Approve" : "Reject"} was not counted`] : [];
+  if (view.phase === "timed_out") return [`nobody answered in ${took}`, "the step returned None", ...told];
+  if (view.phase === "withdrawn") return [withdrawnWhy(view, controller), ...told];
+  return [`answered in ${took}`, ...told];
+}
+
+function withdrawnWhy(view: QuestionView, controller: ApprovalController): string {
+  const cancelled = controller.followers.get(view.question.run_id)?.model.run?.status === "cancelled";
+  return cancelled ? "the run was cancelled while it waited" : "the run ended while it waited";
+}

@@ -1,0 +1,235 @@
+/** Draws a timeline's axis, bars and marks on a canvas. */
+import * as format from "../format";
+import type { Bar, Mark, Row } from "../state/rows";
+import type { Scale } from "../state/scale";
+import type { Palette } from "./palette";
+
+/** Where things are, in CSS pixels. */
+export interface Layout {
+  readonly left: number;
+  readonly width: number;
+  readonly height: number;
+  readonly axis: number;
+  readonly row: number;
+  /** From the top of a row to the middle of its bar. */
+  readonly middle: number;
+  readonly scroll: number;
+  readonly pan: number;
+}
+
+export interface Scene {
+  readonly rows: readonly Row[];
+  readonly scale: Scale;
+  readonly layout: Layout;
+  readonly palette: Palette;
+  /** The end of bars that have none: the present, or the last thing heard. */
+  readonly end: number;
+  readonly now: number;
+  readonly live: boolean;
+  /** Said beside open bars when they may be out of date. */
+  readonly staleWords: string;
+}
+
+const BAR = 12;
+const ROOT_BAR = 6;
+const LEAST = 3;
+const RADIUS = 2;
+
+export function drawScene(pen: CanvasRenderingContext2D, ratio: number, scene: Scene): void {
+  const { layout } = scene;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, layout.left + layout.width + 32, layout.height);
+  pen.textBaseline = "middle";
+  pen.font = `11px ${scene.palette.font}`;
+  pen.save();
+  pen.beginPath();
+  pen.rect(layout.left - 4, 0, layout.width + 20, layout.height);
+  pen.clip();
+  drawFolds(pen, scene);
+  drawAxis(pen, scene);
+  drawRows(pen, scene);
+  if (scene.live) drawNow(pen, scene);
+  pen.restore();
+}
+
+function xOf({ scale, layout }: Scene, at: number): number {
+  return layout.left - layout.pan + scale.x(at);
+}
+
+function drawAxis(pen: CanvasRenderingContext2D, scene: Scene): void {
+  const { layout, palette, scale } = scene;
+  let free = -Infinity;
+  for (const tick of scale.ticks) {
+    const x = layout.left - layout.pan + tick.x;
+    pen.fillStyle = palette.hair;
+    if (tick.x > 0) pen.fillRect(Math.round(x), layout.axis, 1, layout.height - layout.axis - 6);
+    const width = pen.measureText(tick.label).width;
+    const left = Math.min(tick.x === 0 ? x : x - width / 2, layout.left + layout.width - width);
+    const covered = scale.folds.some((fold) => overlaps(left, width, layout.left - layout.pan + fold.x, fold.width, fold.label, pen));
+    if (left < free || covered) continue;
+    pen.fillStyle = palette.muted;
+    pen.fillText(tick.label, left, layout.axis / 2);
+    free = left + width + 12;
+  }
+}
+
+/** Whether a label would run into the words over a fold. */
+function overlaps(left: number, width: number, foldX: number, foldWidth: number, words: string, pen: CanvasRenderingContext2D): boolean {
+  const label = pen.measureText(words).width;
+  if (label + 8 > foldWidth) return false;
+  const from = foldX + (foldWidth - label) / 2;
+  return left + width + 8 > from && left < from + label + 8;
+}
+
+function drawFolds(pen: CanvasRenderingContext2D, scene: Scene): void {
+  const { layout, palette, scale } = scene;
+  for (const fold of scale.folds) {
+    const x = Math.round(layout.left - layout.pan + fold.x);
+    pen.fillStyle = palette.folded;
+    pen.fillRect(x, 0, fold.width, layout.height);
+    pen.strokeStyle = palette.dashed;
+    pen.lineWidth = 1;
+    pen.setLineDash([3, 3]);
+    for (const edge of [x + 0.5, Math.round(x + fold.width) - 0.5]) line(pen, edge, 0, edge, layout.height);
+    pen.setLineDash([]);
+    const width = pen.measureText(fold.label).width;
+    if (width + 8 > fold.width) continue;
+    pen.fillStyle = palette.muted;
+    pen.fillText(fold.label, x + (fold.width - width) / 2, layout.axis / 2);
+  }
+}
+
+function drawRows(pen: CanvasRenderingContext2D, scene: Scene): void {
+  const { rows, layout } = scene;
+  const first = Math.max(0, Math.floor(layout.scroll / layout.row));
+  const last = Math.min(rows.length, Math.ceil((layout.scroll + layout.height - layout.axis) / layout.row));
+  pen.save();
+  pen.beginPath();
+  pen.rect(0, layout.axis, layout.left + layout.width + 32, layout.height - layout.axis);
+  pen.clip();
+  for (let i = first; i < last; i++) {
+    const row = rows[i];
+    if (row) drawRow(pen, scene, row, layout.axis + i * layout.row - layout.scroll + layout.middle);
+  }
+  pen.restore();
+}
+
+function drawRow(pen: CanvasRenderingContext2D, scene: Scene, row: Row, y: number): void {
+  let right = -Infinity;
+  let left = Infinity;
+  for (const bar of row.bars) {
+    const from = xOf(scene, bar.from);
+    const to = Math.max(xOf(scene, bar.to ?? scene.end), from + (bar.kind === "queue" ? 0 : LEAST));
+    drawBar(pen, scene, bar, row.depth === 0, from, to, y);
+    right = Math.max(right, to);
+    left = Math.min(left, from);
+  }
+  const open = row.bars.some((bar) => bar.to === undefined);
+  drawMark(pen, scene, row, open, left, right, y);
+}
+
+function drawBar(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, root: boolean, from: number, to: number, y: number): void {
+  const { palette } = scene;
+  const height = root ? ROOT_BAR : BAR;
+  const top = y - height / 2;
+  pen.globalAlpha = root && bar.kind === "root" ? 0.62 : bar.faint ? 0.75 : 1;
+  if (bar.kind === "queue") hairline(pen, palette.graphic.idle, from, to, y, []);
+  else if (bar.kind === "backoff") hairline(pen, palette.graphic.bad, from, to, y, [4, 4]);
+  else if (bar.kind === "ask") outlined(pen, palette.ask, palette.graphic.ask, from, top, to - from, height);
+  else if (bar.kind === "wait") outlined(pen, palette.dots, palette.graphic.idle, from, top, to - from, height);
+  else if (bar.kind === "reused") outlined(pen, palette.pale.ok, palette.graphic.ok, from, top, to - from, height);
+  else solid(pen, palette.graphic[bar.role], from, top, to - from, height);
+  if (bar.firstToken !== undefined) drawHead(pen, scene, bar, from, to, top);
+  pen.globalAlpha = 1;
+  if (bar.tokens) drawTicks(pen, scene, bar, to, y);
+  if (bar.to === undefined && scene.live && bar.kind === "ran") {
+    pen.fillStyle = palette.graphic[bar.role];
+    pen.fillRect(to - 1, top - 2, 2, height + 4);
+  }
+}
+
+/** The time before the first token, pale. */
+function drawHead(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, from: number, to: number, top: number): void {
+  const width = Math.min(xOf(scene, bar.firstToken ?? bar.from), to) - from - 1;
+  if (width < 1) return;
+  pen.save();
+  pen.globalAlpha *= 0.58;
+  pen.fillStyle = scene.palette.card;
+  pen.fillRect(from + 1, top + 1, width, BAR - 2);
+  pen.restore();
+}
+
+function drawTicks(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, to: number, y: number): void {
+  if (!bar.tokens) return;
+  const from = xOf(scene, bar.tokens.first);
+  const end = Math.min(to, Math.max(from + 1, xOf(scene, bar.tokens.last)));
+  const gap = Math.max(3, (end - from) / Math.max(1, bar.tokens.count));
+  pen.fillStyle = scene.palette.graphic.idle;
+  pen.globalAlpha = 0.8;
+  for (let x = from; x < end; x += gap) pen.fillRect(x, y + BAR / 2 + 2, 1, 3);
+  pen.globalAlpha = 1;
+}
+
+function drawMark(pen: CanvasRenderingContext2D, scene: Scene, row: Row, open: boolean, left: number, right: number, y: number): void {
+  const { layout, palette } = scene;
+  const words = markWords(row.mark, open && row.depth > 0 ? scene.staleWords : "", scene.now);
+  if (words === "" || right === -Infinity) return;
+  const asks = row.mark.deadline !== undefined && scene.staleWords === "";
+  pen.font = `${asks ? "500 " : ""}11px ${palette.font}`;
+  const width = pen.measureText(words).width;
+  const edge = layout.left + layout.width + 12;
+  pen.fillStyle = asks ? palette.text.ask : palette.muted;
+  if (!asks && right + 8 + width <= edge) pen.fillText(words, right + 8, y);
+  else if (left - 8 - width >= layout.left) pen.fillText(words, left - 8 - width, y);
+  else if (right + 8 + width <= edge) pen.fillText(words, right + 8, y);
+  pen.font = `11px ${palette.font}`;
+}
+
+function markWords(mark: Mark, stale: string, now: number): string {
+  if (stale) return stale;
+  if (mark.deadline === undefined) return mark.text;
+  return `${format.duration(Math.ceil(Math.max(0, mark.deadline - now) / 1000) * 1000)} left`;
+}
+
+function drawNow(pen: CanvasRenderingContext2D, scene: Scene): void {
+  const { layout, palette } = scene;
+  const x = Math.round(xOf(scene, scene.end));
+  pen.fillStyle = palette.now;
+  pen.fillRect(x, layout.axis - 4, 1, layout.height - layout.axis - 2);
+  pen.beginPath();
+  pen.arc(x + 0.5, layout.axis - 1, 3.5, 0, 2 * Math.PI);
+  pen.fill();
+}
+
+function hairline(pen: CanvasRenderingContext2D, colour: string, from: number, to: number, y: number, dash: number[]): void {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 2;
+  pen.setLineDash(dash);
+  line(pen, from, y, to, y);
+  pen.setLineDash([]);
+}
+
+function line(pen: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+function solid(pen: CanvasRenderingContext2D, fill: string, x: number, y: number, width: number, height: number): void {
+  pen.fillStyle = fill;
+  pen.beginPath();
+  pen.roundRect(x, y, width, height, Math.min(RADIUS, width / 2));
+  pen.fill();
+}
+
+function outlined(pen: CanvasRenderingContext2D, fill: string | CanvasPattern, edge: string, x: number, y: number,
+  width: number, height: number): void {
+  pen.fillStyle = fill;
+  pen.strokeStyle = edge;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  pen.roundRect(x + 0.5, y + 0.5, Math.max(1, width - 1), height - 1, Math.min(RADIUS, width / 2));
+  pen.fill();
+  pen.stroke();
+}

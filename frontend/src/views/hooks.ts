@@ -1,0 +1,86 @@
+/** Hooks that tie components to controllers, to the passing of time and to the theme of their surroundings. */
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
+import { themeOf, watchTheme, type Theme } from "../theme";
+import type { Controller } from "./env";
+
+export function useController<S>(controller: Controller<S>): S {
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => {
+    const off = controller.onChange(() => redraw(undefined as never));
+    redraw(undefined as never);
+    return off;
+  }, [controller]);
+  useLayoutEffect(() => controller.written());
+  return controller.state;
+}
+
+/** Redraws every `periodMs` while active and visible; null stops it. */
+export function useTick(periodMs: number | null): void {
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => {
+    if (periodMs === null) return undefined;
+    const id = setInterval(() => {
+      if (!document.hidden) redraw(undefined as never);
+    }, periodMs);
+    return () => clearInterval(id);
+  }, [periodMs]);
+}
+
+export function prefersReducedMotion(): boolean {
+  return globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
+}
+
+/** Dark or light as measured from what is really behind the card. */
+export function useTheme(ref: { current: HTMLElement | null }): Theme {
+  const [theme, setTheme] = useState<Theme>("light");
+  useLayoutEffect(() => {
+    const measure = (): void => setTheme(themeOf(ref.current));
+    measure();
+    return watchTheme(measure);
+  }, [ref]);
+  return theme;
+}
+
+/** Width of an element, kept up to date; 0 before it is known. */
+export function useWidth(ref: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return undefined;
+    setWidth(element.clientWidth);
+    if (typeof ResizeObserver === "undefined") return undefined;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [ref]);
+  return width;
+}
+
+/** Runs something every frame while active; once a second for those who prefer less motion. */
+export function useFrames(active: boolean, draw: () => void): void {
+  const latest = useRef(draw);
+  latest.current = draw;
+  useEffect(() => {
+    if (!active) return undefined;
+    if (prefersReducedMotion()) {
+      const id = setInterval(() => latest.current(), 1000);
+      return () => clearInterval(id);
+    }
+    let frame = requestAnimationFrame(function next() {
+      latest.current();
+      frame = requestAnimationFrame(next);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [active]);
+}
+
+/** True for a moment after `flash` was called: the tick after copying. */
+export function useFlash(ms = 1200): [boolean, () => void] {
+  const [on, setOn] = useState(false);
+  useEffect(() => {
+    if (!on) return undefined;
+    const id = setTimeout(() => setOn(false), ms);
+    return () => clearTimeout(id);
+  }, [on, ms]);
+  return [on, () => setOn(true)];
+}

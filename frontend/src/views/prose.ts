@@ -1,0 +1,123 @@
+/**
+ * Markdown that is written while it arrives.
+ *
+ * The parser is streaming-markdown; the renderer is ours, because what a model says must not be able to run or to fetch
+ * anything: raw HTML stays text, links open only http, https and mailto, and images become links to them.
+ */
+import * as smd from "streaming-markdown";
+import { highlight } from "./highlight";
+
+const TAGS = new Map<number, string>([
+  [smd.PARAGRAPH, "p"], [smd.HEADING_1, "h4"], [smd.HEADING_2, "h4"], [smd.HEADING_3, "h5"], [smd.HEADING_4, "h6"],
+  [smd.HEADING_5, "h6"], [smd.HEADING_6, "h6"], [smd.CODE_BLOCK, "code"], [smd.CODE_FENCE, "code"],
+  [smd.CODE_INLINE, "code"], [smd.ITALIC_AST, "em"], [smd.ITALIC_UND, "em"], [smd.STRONG_AST, "strong"],
+  [smd.STRONG_UND, "strong"], [smd.STRIKE, "s"], [smd.LINK, "a"], [smd.RAW_URL, "a"], [smd.IMAGE, "a"],
+  [smd.BLOCKQUOTE, "blockquote"], [smd.LINE_BREAK, "br"], [smd.RULE, "hr"], [smd.LIST_UNORDERED, "ul"],
+  [smd.LIST_ORDERED, "ol"], [smd.LIST_ITEM, "li"], [smd.CHECKBOX, "input"], [smd.TABLE, "table"],
+  [smd.TABLE_ROW, "tr"], [smd.TABLE_CELL, "td"], [smd.EQUATION_BLOCK, "code"], [smd.EQUATION_INLINE, "code"],
+]);
+
+const BLOCKS = new Set<number>([smd.CODE_BLOCK, smd.CODE_FENCE, smd.EQUATION_BLOCK]);
+const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+
+/** The address when it is one that may be opened, or null. Relative ones are refused: they would lead into Jupyter. */
+export function safeUrl(value: string): string | null {
+  try {
+    const url = new URL(value.trim());
+    return SCHEMES.has(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+interface Nodes {
+  readonly stack: HTMLElement[];
+}
+
+function addToken({ stack }: Nodes, type: number): void {
+  const parent = stack.at(-1);
+  const tag = TAGS.get(type);
+  if (!parent || tag === undefined) return void (parent && stack.push(parent));
+  const element = document.createElement(tag);
+  if (type === smd.IMAGE) element.className = "inb-image";
+  if (tag === "input") Object.assign(element, { type: "checkbox", disabled: true });
+  if (BLOCKS.has(type)) parent.appendChild(block(element));
+  else parent.appendChild(element);
+  stack.push(element);
+}
+
+function block(code: HTMLElement): HTMLElement {
+  const pre = document.createElement("pre");
+  pre.className = "inb-code";
+  pre.tabIndex = 0;
+  pre.appendChild(code);
+  return pre;
+}
+
+function endToken({ stack }: Nodes): void {
+  const ended = stack.length > 1 ? stack.pop() : undefined;
+  if (ended?.parentElement?.matches("pre.inb-code")) highlight(ended);
+}
+
+function addText({ stack }: Nodes, text: string): void {
+  stack.at(-1)?.appendChild(document.createTextNode(text));
+}
+
+function setAttribute({ stack }: Nodes, type: number, value: string): void {
+  const element = stack.at(-1);
+  if (!element) return;
+  if (type === smd.HREF || type === smd.SRC) setAddress(element, value);
+  else if (type === smd.LANG) element.dataset.lang = value;
+  else if (type === smd.CHECKED) element.setAttribute("checked", "");
+  else if (type === smd.START) element.setAttribute("start", String(Number.parseInt(value, 10) || 1));
+}
+
+function setAddress(element: HTMLElement, value: string): void {
+  const url = safeUrl(value);
+  element.title = value;
+  if (url === null) return;
+  element.setAttribute("href", url);
+  element.setAttribute("target", "_blank");
+  element.setAttribute("rel", "noopener noreferrer");
+}
+
+/** Keeps one element equal to a growing text; starts again when the text did not merely grow. */
+export class Prose {
+  private parser: smd.Parser | null = null;
+  private written = 0;
+  private generation = -1;
+  private ended = false;
+
+  constructor(readonly element: HTMLElement) {}
+
+  /** Writes what is new. `done` flushes what the parser held back because it might have become markup. */
+  write(text: string, generation: number, done: boolean): void {
+    if (generation !== this.generation || text.length < this.written || (this.ended && text.length > this.written)) {
+      this.restart(generation);
+    }
+    if (text.length > this.written) this.append(text.slice(this.written));
+    this.written = text.length;
+    if (done && !this.ended) this.end();
+  }
+
+  private append(piece: string): void {
+    this.parser ??= smd.parser({
+      data: { stack: [this.element] } satisfies Nodes,
+      add_token: addToken, end_token: endToken, add_text: addText, set_attr: setAttribute,
+    });
+    smd.parser_write(this.parser, piece);
+  }
+
+  private end(): void {
+    if (this.parser) smd.parser_end(this.parser);
+    this.ended = true;
+  }
+
+  private restart(generation: number): void {
+    this.element.replaceChildren();
+    this.parser = null;
+    this.written = 0;
+    this.generation = generation;
+    this.ended = false;
+  }
+}

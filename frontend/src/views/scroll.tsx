@@ -1,0 +1,69 @@
+/** A scroller that follows its tail only while the reader is there, and never pulls anybody down. */
+import type { ComponentChildren, JSX } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Icon } from "./icons";
+import * as format from "../format";
+
+const NEAR_PX = 24;
+const CORNER_PX = 18;
+
+export interface FollowProps {
+  /** How many tokens are shown: what came after the reader left the tail is counted. */
+  readonly tokens: number;
+  readonly children: ComponentChildren;
+}
+
+export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
+  const ref = useRef<HTMLDivElement>(null);
+  const programmatic = useRef(-1);
+  const [left, setLeft] = useState<number | null>(null);
+  const toTail = (): void => {
+    const box = ref.current;
+    if (!box) return;
+    box.scrollTop = box.scrollHeight;
+    programmatic.current = box.scrollTop;
+  };
+  useLayoutEffect(() => {
+    if (left === null) toTail();
+  });
+  const scrolled = (): void => {
+    const box = ref.current;
+    if (!box || box.scrollTop === programmatic.current) return;
+    const atTail = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+    setLeft((before) => (atTail ? null : before ?? tokens));
+  };
+  const follow = (): void => {
+    setLeft(null);
+    toTail();
+    ref.current?.focus({ preventScroll: true });
+  };
+  return (
+    <div class="inb-tail">
+      <div ref={ref} class="inb-scroll" tabIndex={0} role="region" aria-label="Text" onScroll={scrolled}
+        onPointerDown={(event) => freeHeight(event, ref.current)}
+        onKeyDown={(event) => event.key === "End" && follow()}>
+        {children}
+      </div>
+      {left !== null && <JumpButton below={tokens - left} onClick={follow} />}
+    </div>
+  );
+}
+
+function JumpButton({ below, onClick }: { below: number; onClick: () => void }): JSX.Element {
+  const words = below > 0 ? `${format.count(below)} ${format.plural(below, "token")} below` : "To the end";
+  return (
+    <button type="button" class="inb-b small inb-jump" onClick={onClick}>
+      <Icon name="tail" small />
+      {words}
+    </button>
+  );
+}
+
+/** The height is bounded until the reader takes the resize handle. */
+function freeHeight(event: PointerEvent, box: HTMLElement | null): void {
+  if (!box || event.target !== box) return;
+  const edge = box.getBoundingClientRect();
+  if (edge.right - event.clientX > CORNER_PX || edge.bottom - event.clientY > CORNER_PX) return;
+  box.style.height = `${box.clientHeight}px`;
+  box.style.maxHeight = "none";
+}

@@ -1,0 +1,151 @@
+/** The life of a token stream: its channel, the runs that publish to it, and the button that stops them. */
+import { dict, isTerminal, parseMessages, parseSnapshot, text, type Message } from "../wire";
+import { NO_TOKENS, withGap, withTokens, type TokenOptions, type TokenState } from "../state/tokens";
+import { Controller, listen, type Env } from "./env";
+import { RunFollower } from "./follower";
+
+export interface StreamParams extends TokenOptions {
+  readonly channel: string;
+  readonly fn_name: string;
+}
+
+export function streamParams(params: unknown): StreamParams {
+  const raw = dict(params);
+  const topics = Array.isArray(raw.topics) ? raw.topics.filter((topic) => typeof topic === "string") : null;
+  return {
+    channel: text(raw.channel) ?? "", topics, field: text(raw.field) ?? null,
+    run_id: text(raw.run_id) ?? null, fn_name: text(raw.fn_name) ?? "",
+  };
+}
+
+export interface StreamState {
+  readonly tokens: TokenState;
+  readonly stopping: boolean;
+  readonly problem?: string;
+}
+
+/** Older runs of a channel are over, as far as a reader cares; only the newest are followed. */
+const FOLLOWED = 4;
+
+export class StreamController extends Controller<StreamState> {
+  readonly followers = new Map<string, RunFollower>();
+  private readonly initialRuns: Record<string, unknown>;
+  private leave: (() => void) | null = null;
+  private subscribedOnce = false;
+  private caughtUpTo = Infinity;
+
+  constructor(env: Env, readonly params: StreamParams, initial: unknown) {
+    super(env, { tokens: NO_TOKENS, stopping: false });
+    const saved = dict(initial);
+    const one = parseSnapshot(saved.run);
+    this.initialRuns = { ...dict(saved.runs), ...(one.run ? { [one.run.run_id]: saved.run } : {}) };
+    this.state = { ...this.state, tokens: withTokens(NO_TOKENS, parseMessages(saved.messages), params) };
+    if (params.run_id !== null) this.follow(params.run_id);
+    this.followNewest();
+    if (!this.ended) this.join();
+  }
+
+  /** The run that the header speaks about: the one asked for, or the newest on the channel. */
+  get current(): RunFollower | undefined {
+    const id = this.params.run_id ?? [...this.state.tokens.runs.keys()].at(-1);
+    return id === undefined ? undefined : this.followers.get(id);
+  }
+
+  /** A stream of one run ends with it; a stream of a channel goes on listening. */
+  get ended(): boolean {
+    const run = this.current;
+    if (this.params.run_id === null || !run?.over) return false;
+    const said = this.state.tokens.runs.get(this.params.run_id);
+    return (said !== null && said !== undefined && isTerminal(said.status))
+      || this.state.tokens.lastOffset + 1 >= this.caughtUpTo;
+  }
+
+  async stop(): Promise<void> {
+    const run = this.current;
+    if (!run || this.state.stopping) return;
+    this.set({ tokens: this.state.tokens, stopping: true });
+    const sentence = await this.cancel(run.run_id);
+    this.set({ tokens: this.state.tokens, stopping: false, ...(sentence === undefined ? {} : { problem: sentence }) });
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.leave?.();
+    for (const follower of this.followers.values()) follower.dispose();
+  }
+
+  private async cancel(run_id: string): Promise<string | undefined> {
+    try {
+      const reply = await this.env.link.request("POST", `runs/${encodeURIComponent(run_id)}/cancel`);
+      if (reply.status < 400) return undefined;
+      return `The run was not stopped. ${text(dict(reply.body).error) ?? `The server answered ${reply.status}.`}`;
+    } catch {
+      return "The run was not stopped: no connection. Try again when the stream is live.";
+    }
+  }
+
+  private join(): void {
+    this.leave = listen(this.env, { channel: this.params.channel, topics: this.params.topics, since: "start" }, {
+      messages: (batch) => this.receive(batch),
+      subscribed: (_, next) => this.subscribed(next),
+      gap: (lost, _, to) => this.setTokens(withGap(this.state.tokens, lost, to)),
+      error: (sentence) => this.set({ ...this.state, problem: sentence }),
+    });
+  }
+
+  private subscribed(next: number): void {
+    this.caughtUpTo = next;
+    if (next <= this.state.tokens.lastOffset) {
+      // The log was made anew. At the start everything comes again; later what is shown stays and offsets restart.
+      this.setTokens(this.subscribedOnce ? { ...this.state.tokens, lastOffset: -1 } : NO_TOKENS);
+    }
+    this.subscribedOnce = true;
+    this.release();
+  }
+
+  private receive(batch: readonly Message[]): void {
+    this.setTokens(withTokens(this.state.tokens, batch, this.params), batch);
+    this.followNewest();
+    for (const [id, run] of this.state.tokens.runs) if (run) this.followers.get(id)?.note(run);
+    this.shareFacts();
+    this.release();
+  }
+
+  private setTokens(tokens: TokenState, batch: readonly Message[] = []): void {
+    this.set({ ...this.state, tokens }, batch);
+  }
+
+  private followNewest(): void {
+    if (this.params.run_id !== null) return;
+    for (const id of [...this.state.tokens.runs.keys()].slice(-FOLLOWED)) this.follow(id);
+  }
+
+  private follow(run_id: string): void {
+    if (this.followers.has(run_id)) return;
+    const saved = this.initialRuns[run_id];
+    const follower = new RunFollower(this.env, run_id, () => this.runChanged(),
+      saved === undefined ? undefined : parseSnapshot(saved));
+    this.followers.set(run_id, follower);
+    follower.start();
+  }
+
+  private runChanged(): void {
+    this.changed();
+    this.release();
+  }
+
+  private release(): void {
+    if (!this.ended) return;
+    this.leave?.();
+    this.leave = null;
+  }
+
+  /** Tells other views of the page when tokens came, attempt by attempt. */
+  private shareFacts(): void {
+    for (const { run_id, step_id, attempt, rates } of this.state.tokens.segments) {
+      if (!run_id || !step_id || rates.count === 0) continue;
+      const { first, last, count } = rates;
+      this.env.facts.setTokens(run_id, step_id, attempt, { first, last, count });
+    }
+  }
+}

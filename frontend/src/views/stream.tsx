@@ -1,0 +1,225 @@
+/** TokenStream: what the model says, as it says it. */
+import type { JSX } from "preact";
+import * as format from "../format";
+import { liveRate } from "../state/rates";
+import { openSteps, type RunModel } from "../state/run";
+import { overallRate, runElapsed, streamStatus, timeToFirst } from "../state/stream-status";
+import { newest, tokenCount, type Segment } from "../state/tokens";
+import { past, STATUS, type Status } from "../status";
+import { isTerminal, type StepState } from "../wire";
+import { Announcer } from "./announce";
+import { connectionOf, type Connection, type Env } from "./env";
+import { useController, useTick } from "./hooks";
+import { openQuestion, personTest, timeLeft } from "./people";
+import { FollowTail } from "./scroll";
+import {
+  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, StatusWord, type Figure,
+} from "./shell";
+import type { StreamController } from "./stream-controller";
+import { FailedEnd, SegmentText, Sparkline, StreamFoot } from "./stream-parts";
+
+interface Shown {
+  readonly controller: StreamController;
+  readonly env: Env;
+  readonly connection: Connection;
+  readonly segments: readonly Segment[];
+  readonly model: RunModel | undefined;
+  readonly status: Status;
+  readonly now: number;
+}
+
+export function TokenStream({ controller }: { controller: StreamController }): JSX.Element {
+  const { tokens, problem } = useController(controller);
+  const { env } = controller;
+  const connection = connectionOf(env, controller.ended);
+  const model = controller.current?.model;
+  const now = connection.live || connection.value === "ended" ? env.clock.now() : lastHeard(tokens.segments, model);
+  const segments = tokens.segments.filter((segment) => segment.text !== "" || segment.struck.length > 0);
+  const known = streamStatus(segments, model, personTest(env), now);
+  const status = connection.stale ? past(known) : known;
+  const shown: Shown = { controller, env, connection, segments, model, status, now };
+  useTick(tickPeriod(shown, known));
+  const count = tokenCount(segments);
+  return (
+    <Card view="stream" label="Token stream" status={known} connection={connection} data={{ "data-inb-tokens": count }}>
+      <StreamHead {...shown} />
+      <LostBanner env={env}>{`Shown up to offset ${tokens.lastOffset}; the run goes on.`}</LostBanner>
+      <SavedBanner env={env} connection={connection} />
+      <ProblemBanner sentence={problem} />
+      {!connection.stale && <StateBanner {...shown} />}
+      <StreamBody {...shown} />
+      <StreamEnd {...shown} />
+      <Announcer words={`${status.word}, ${count} ${format.plural(count, "token")}`} running={known.value === "running"} />
+    </Card>
+  );
+}
+
+function lastHeard(segments: readonly Segment[], model: RunModel | undefined): number {
+  return Math.max(model?.heardAt ?? 0, newest(segments)?.rates.last ?? 0);
+}
+
+function tickPeriod({ connection, env, model, now }: Shown, status: Status): number | null {
+  if (!connection.live || env.still) return null;
+  const running = status.value === "running" || status.value === "retrying" || status.value === "queued";
+  if (running) return (runElapsed(model, now) ?? 0) < 10_000 || status.value === "retrying" ? 100 : 250;
+  return status.role === "ask" ? 1000 : null;
+}
+
+function StreamHead(shown: Shown): JSX.Element {
+  const { controller, status, connection, segments, model } = shown;
+  const { channel, topics, fn_name, run_id } = controller.params;
+  const shownId = `${format.channelName(channel)}${topics?.length ? ` › ${topics.join(", ")}` : ""}`;
+  const run = model?.run;
+  const open = run !== undefined && run !== null && !isTerminal(run.status);
+  const writing = newest(segments);
+  return (
+    <Head status={status} connection={connection} name={fn_name || run?.name || format.channelName(channel)}
+      detail={<Id id={run_id === null ? channel : `${channel} (${run_id})`} shown={shownId} />}
+      before={connection.live && status.value === "running" && writing && <Sparkline rates={writing.rates} />}
+      figures={figures(shown)}
+      actions={
+        <>
+          {segments.length > 0 && <CopyButton label="Copy as Markdown" text={() => markdown(segments)} />}
+          {open && connection.value !== "saved" && (
+            <IconButton icon="stop" label={controller.state.stopping ? "Stopping…" : "Stop the run"}
+              disabled={controller.state.stopping || !connection.live} onClick={() => void controller.stop()} />
+          )}
+        </>
+      } />
+  );
+}
+
+function markdown(segments: readonly Segment[]): string {
+  return segments.map((segment) => segment.text).join("\n\n");
+}
+
+function figures({ status, connection, segments, model, now }: Shown): (Figure | null)[] {
+  const count = tokenCount(segments);
+  const tokens: Figure = { value: format.count(count), unit: format.plural(count, "token"), title: format.exactCount(count) };
+  if (connection.value === "saved") return [count ? tokens : null];
+  if (connection.stale) return [{ value: "—", unit: "tok/s" }, tokens];
+  if (status.value === "running" && status !== STATUS.textComplete) return liveFigures(segments, model, now);
+  const elapsed = elapsedFigure(model, now);
+  const attempt = attemptFigure(model);
+  if (status.value === "retrying") return [attempt];
+  if (status.value === "queued") return [elapsed];
+  const speed = overallRate(segments);
+  const rate: Figure | null = speed === undefined || status.value === "failed" || status.value === "cancelled"
+    ? null : { value: format.rate(speed), unit: "tok/s", title: "Pieces per second, first to last" };
+  if (status.role === "ask" || status.value === "waiting") return [rate, count ? tokens : null];
+  if (status === STATUS.listening) return [rate, count ? tokens : null];
+  return [rate, tokens, elapsed];
+}
+
+function liveFigures(segments: readonly Segment[], model: RunModel | undefined, now: number): (Figure | null)[] {
+  const writing = newest(segments);
+  const first = writing && timeToFirst(writing, model);
+  const attempt = attemptFigure(model);
+  return [
+    { value: format.rate(writing && liveRate(writing.rates, now)), unit: "tok/s", title: "Pieces in the last second" },
+    attempt ?? (first === undefined ? null : { value: format.duration(first), unit: "to first", optional: true }),
+    elapsedFigure(model, now),
+  ];
+}
+
+function elapsedFigure(model: RunModel | undefined, now: number): Figure | null {
+  const elapsed = runElapsed(model, now);
+  if (elapsed === undefined) return null;
+  const over = model?.run?.ended_at !== undefined;
+  return { value: over ? format.duration(elapsed) : format.ticking(elapsed), title: format.iso(model?.run?.started_at) };
+}
+
+function attemptFigure(model: RunModel | undefined): Figure | null {
+  const step = model && openSteps(model).find((open) => open.attempt > 0 || open.status === "retrying");
+  if (!step) return null;
+  const current = step.status === "retrying" ? step.attempt + 2 : step.attempt + 1;
+  return { value: `attempt ${current} of ${step.max_attempts}` };
+}
+
+function StateBanner({ env, model, now }: Shown): JSX.Element | null {
+  const question = openQuestion(env, model);
+  if (question) return <QuestionBanner {...question} now={now} />;
+  const retrying = model && openSteps(model).find((step) => step.status === "retrying");
+  if (!retrying || retrying.retry_at === undefined) return null;
+  const length = retrying.ended_at === undefined ? "" : ` (backoff ${format.duration(retrying.retry_at - retrying.ended_at)})`;
+  return (
+    <Banner role="bad" icon="retry">
+      Next attempt <strong>{format.backoff(retrying.retry_at - now)}</strong>{length}
+    </Banner>
+  );
+}
+
+function QuestionBanner({ step, fact, now }: { step: StepState; fact: { text: string; reveal(): void } | undefined; now: number }): JSX.Element {
+  const left = timeLeft(step, now);
+  return (
+    <Banner role="ask" icon="person" action={fact && { label: "Go to approval", run: () => fact.reveal() }}>
+      <strong>{fact ? `“${fact.text}”` : step.step_id}</strong> is open{left && ` · ${left}`}
+    </Banner>
+  );
+}
+
+function StreamBody(shown: Shown): JSX.Element | null {
+  const { segments, status, model, connection, now, controller } = shown;
+  if (segments.length === 0) return <NoText {...shown} />;
+  const runs = [...new Set(segments.map((segment) => segment.run_id))];
+  return (
+    <FollowTail tokens={tokenCount(segments)}>
+      {runs.map((run_id) => (
+        <div class="inb-prose" key={run_id}>
+          {runs.length > 1 && <RunHead controller={controller} run_id={run_id} segments={segments} now={now} live={connection.live} />}
+          {segments.filter((segment) => segment.run_id === run_id).map((segment) => (
+            <SegmentText key={segment.key} segment={segment} now={now} live={connection.live && status.value === "running"}
+              model={controller.followers.get(run_id)?.model ?? model} />
+          ))}
+        </div>
+      ))}
+    </FollowTail>
+  );
+}
+
+/** Tells the runs of one channel apart. */
+function RunHead({ controller, run_id, segments, now, live }: {
+  controller: StreamController; run_id: string; segments: readonly Segment[]; now: number; live: boolean;
+}): JSX.Element {
+  const own = segments.filter((segment) => segment.run_id === run_id);
+  const model = controller.followers.get(run_id)?.model;
+  const count = tokenCount(own);
+  return (
+    <div class="inb-runhead">
+      <StatusWord status={streamStatus(own, model, personTest(controller.env), now)} live={live} />
+      <span class="mono muted" title={run_id}>{run_id ? format.shortId(run_id) : "no run"}</span>
+      <span class="end">
+        {`${format.rate(overallRate(own))} tok/s · ${format.count(count)} ${format.plural(count, "token")}`}
+      </span>
+    </div>
+  );
+}
+
+function NoText({ status, model, controller, now }: Shown): JSX.Element | null {
+  const run = model?.run;
+  if (run?.status === "failed") return null;
+  if (run?.status === "queued") {
+    const since = run.queued_at === undefined ? "" : `Queued ${format.duration(now - run.queued_at)} ago`;
+    return <Empty icon="queued" title="Waiting for a free slot">{[since, run.reason].filter(Boolean).join(" · ")}</Empty>;
+  }
+  if (run && !isTerminal(run.status)) return <Empty icon="message" title={status.role === "bad" ? "Nothing kept yet" : "No tokens yet"}>They appear here as soon as the run publishes them.</Empty>;
+  if (run) return <Empty icon="message" title="The run published no text here" />;
+  const name = controller.params.fn_name.replaceAll("-", "_") || "my_function";
+  return (
+    <Empty icon="message" title="No tokens on this channel yet" code={`run = ${name}.start({"prompt": "…"})`}>
+      They appear here as soon as a run publishes to it.
+    </Empty>
+  );
+}
+
+function StreamEnd({ segments, model, controller, status, now }: Shown): JSX.Element {
+  const over = model?.run ? isTerminal(model.run.status) : false;
+  const { usage, lost } = controller.state.tokens;
+  const figuresToo = status !== STATUS.running && status.value !== "failed" && (over || status === STATUS.textComplete);
+  return (
+    <>
+      {model && <FailedEnd model={model} />}
+      {(figuresToo || lost > 0) && <StreamFoot segments={segments} model={model} usage={usage} lost={lost} now={now} />}
+    </>
+  );
+}
