@@ -1,0 +1,55 @@
+"""The extension application: configuration, start and stop. It keeps no state but the host."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import List, Unicode
+
+from inngest_nb_server.host import EngineHost
+from inngest_nb_server.routes import events, realtime, runs, worker
+
+
+class InngestApp(ExtensionApp):
+    """Runs Inngest functions of notebooks durably, in this Jupyter server."""
+
+    name = "inngest_nb_server"
+    app_name = "Inngest for notebooks"
+    load_other_extensions = True
+
+    data_dir = Unicode(
+        "",
+        help="Where the journal and the message log are kept. Default: .inngest_nb in the server's root directory.",
+    ).tag(config=True)
+    functions = List(
+        Unicode(),
+        help="Modules whose functions this server runs itself, for example ['reports.nightly']. They are imported at start.",
+    ).tag(config=True)
+
+    host: EngineHost
+
+    def initialize_settings(self) -> None:
+        """Make the host; it starts with the server's event loop."""
+        self.host = EngineHost(self._data_dir(), label=f"the Jupyter server of {self._root()}", log=self.log)
+        self.settings["inngest_host"] = self.host
+
+    def initialize_handlers(self) -> None:
+        """All routes, each with its own authorization."""
+        for module in (events, runs, realtime, worker):
+            self.handlers.extend((rf"/inngest/api/{path}", handler) for path, handler in module.ROUTES)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        await self.host.start(list(self.functions))
+
+    async def stop_extension(self) -> None:
+        """Close the files; every run goes on with the next start."""
+        await asyncio.wait_for(self.host.stop(), 10)
+
+    def _root(self) -> Path:
+        return Path(self.serverapp.root_dir if self.serverapp else ".")
+
+    def _data_dir(self) -> Path:
+        return Path(self.data_dir) if self.data_dir else self._root() / ".inngest_nb"

@@ -1,0 +1,67 @@
+"""The engine of this server: started with it, stopped with it, and honest when it could not start."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+from inngest_nb import links
+from inngest_nb.engine.engine import Engine
+from inngest_nb.errors import InngestError, JournalUnavailable
+from inngest_nb.links.hosted import HostedLink
+
+
+class EngineHost:
+    """Owns the engine. Handlers ask for it on every request: it may be missing, with a reason."""
+
+    def __init__(self, data_dir: Path, *, label: str, log: Any) -> None:
+        self.data_dir, self._label = data_dir.resolve(), label
+        self._log: logging.Logger = log
+        self._engine: Engine | None = None
+        self._failure: InngestError | None = None
+        self._link: HostedLink | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The running engine.
+
+        Raises:
+            InngestError: why there is none.
+        """
+        if self._engine is None:
+            raise self._failure or JournalUnavailable("the Inngest engine of this server is not running (yet); try again")
+        return self._engine
+
+    async def start(self, modules: list[str]) -> None:
+        """Start the engine, then the modules whose functions it runs itself. The server starts in any case."""
+        engine = Engine(self.data_dir, holder=self._label)
+        try:
+            await engine.start()
+        except InngestError as exc:
+            self._failure = exc
+            self._log.error("inngest_nb: %s", exc.message)
+            return
+        self._engine = engine
+        self._log.info("inngest_nb: engine running in %s", self.data_dir)
+        if modules:
+            self._host(engine, modules)
+
+    def _host(self, engine: Engine, modules: list[str]) -> None:
+        self._link = HostedLink(engine, label=self._label)
+        links.provide(self._link)
+        for module in modules:
+            try:
+                importlib.import_module(module)
+            except Exception:
+                self._log.exception("inngest_nb: could not import %s, whose functions this server should run", module)
+
+    async def stop(self) -> None:
+        """Stop what was started."""
+        if self._link is not None:
+            links.provide(None)
+            self._link.close()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.stop()

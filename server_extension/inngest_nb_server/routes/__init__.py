@@ -1,0 +1,1 @@
+"""The routes by topic; each module ends with its list."""

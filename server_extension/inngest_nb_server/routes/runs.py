@@ -1,0 +1,84 @@
+"""Runs, their steps, and the messages of channels, for views and scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from inngest_nb.engine.views import attempts, run_view
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from inngest_nb_server.routes.base import Handler
+
+
+class RunsHandler(Handler):
+    """The list of runs."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Runs, newest first: ?function=&status=&event_id=&limit=."""
+        filters = {name: self.get_query_argument(name, "") or None for name in ("function", "status", "event_id")}
+        runs = self.engine.runs(**filters, limit=self.integer("limit", 100, most=1000))
+        self.answer({"runs": [self.state(run) for run in runs]})
+
+
+class RunHandler(Handler):
+    """One run with its steps."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run_id: str) -> None:
+        """RunState and the StepStates of all attempts."""
+        self.answer(run_view(self.engine, run_id))
+
+
+class StepHandler(Handler):
+    """One step with what went in and came out."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run_id: str, step_hash: str) -> None:
+        """All attempts with output and error."""
+        self.answer({"attempts": attempts(self.engine, run_id, step_hash)})
+
+
+class CancelHandler(Handler):
+    """Cancelling."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        """Cancel the run if it has not ended."""
+        run = await self.engine.cancel(run_id, reason=f"cancelled by {self.user_name}" if self.user_name else None)
+        self.answer({"run": self.state(run)})
+
+
+class MessagesHandler(Handler):
+    """The log of a channel."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Messages of a channel from an offset on: ?since=&limit=."""
+        limit = self.integer("limit", 1000, most=10_000)
+        subscription = self.engine.core.hub.subscribe(unquote(name), None, self.integer("since", 0, most=2**62))
+        messages: list[Any] = []
+        try:
+            while subscription.cursor < subscription.visible and len(messages) < limit:
+                batch = await subscription.next_batch(limit - len(messages))
+                messages += [orjson.Fragment(message) for message in batch.messages]
+        finally:
+            subscription.close()
+        self.answer({"messages": messages, "next": subscription.cursor})
+
+
+ROUTES = [
+    (r"runs", RunsHandler),
+    (r"runs/([^/]+)", RunHandler),
+    (r"runs/([^/]+)/steps/([^/]+)", StepHandler),
+    (r"runs/([^/]+)/cancel", CancelHandler),
+    (r"channels/([^/]+)/messages", MessagesHandler),
+]

@@ -1,0 +1,94 @@
+"""The kernels' socket: the engine's protocol, lists of messages per frame in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from inngest_nb.engine.session import Session
+from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
+from jupyter_server.auth.decorator import ws_authenticated
+from tornado.websocket import WebSocketClosedError
+
+from inngest_nb_server.routes.base import Socket
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+
+class WorkerSocket(Socket):
+    """A peer of the engine: may start runs and report steps, so it needs the right to execute."""
+
+    action = "execute"
+    _session: Session | None = None
+
+    def initialize(self) -> None:
+        """Nothing is queued yet."""
+        self._out: list[Message] = []
+        self._sent: asyncio.Future[None] | None = None
+
+    @ws_authenticated
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Authorize, then upgrade."""
+        await self.authorize()
+        await super().get(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    @property
+    def max_message_size(self) -> int:
+        """Frames of many step outputs may be large; a larger one closes the socket."""
+        return MAX_FRAME_BYTES
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Our protocol's version."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Begin the conversation."""
+        super().open(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.set_nodelay(True)
+        self._session = Session(self.engine, self._say, user=self.user_name or None)
+
+    def _say(self, message: Message) -> asyncio.Future[None]:
+        """Queue for the next frame; the future resolves when the frame is on its way."""
+        self._out.append(message)
+        if self._sent is None:
+            loop = asyncio.get_running_loop()
+            self._sent = loop.create_future()
+            loop.call_soon(self._flush)
+        return self._sent
+
+    def _flush(self) -> None:
+        messages, self._out = self._out, []
+        sent, self._sent = self._sent, None
+        try:
+            writing: asyncio.Future[None] = self.write_message(encode_frame(messages))
+        except WebSocketClosedError:
+            if sent is not None and not sent.done():
+                sent.cancel()
+            return
+        writing.add_done_callback(lambda done: _pass_on(done, sent))
+
+    def on_message(self, message: str | bytes) -> None:
+        """A list of messages; a peer that does not speak the protocol is cut off with the reason."""
+        try:
+            messages = orjson.loads(message)
+            if self._session is not None:
+                self._session.receive(messages)
+        except (ValueError, KeyError, TypeError) as exc:
+            self.log.warning("inngest_nb: a worker sent what the protocol does not know: %r", exc)
+            self.close(1002, f"not understood: {exc!r}"[:120])
+
+    def on_close(self) -> None:
+        """The peer is gone; its runs wait a moment for it."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _pass_on(done: asyncio.Future[None], sent: asyncio.Future[None] | None) -> None:
+    failed = done.cancelled() or done.exception() is not None
+    if sent is not None and not sent.done():
+        sent.cancel() if failed else sent.set_result(None)
+
+
+ROUTES = [(r"worker", WorkerSocket)]
