@@ -35,7 +35,7 @@ class Core:
         self.functions = Functions()
         self.peers = Peers()
         self.waits = Waits()
-        self.lifecycle = Lifecycle(hub)
+        self.lifecycle = Lifecycle(hub, clock)
         self.timers = Timers(clock, loop, self._fire)
         self.runs: dict[str, Run] = {}  # runs in memory: queued, leased, or just touched
         self.tasks: set[asyncio.Task[object]] = set()

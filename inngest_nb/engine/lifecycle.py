@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from inngest_nb.clock import Clock
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.records import ENDED, Run, StepRow, dense, fragment
 from inngest_nb.hub import Hub, Publish
@@ -68,13 +69,13 @@ def ms(us: int | None) -> float | None:
 class Lifecycle:
     """Publishes the lifecycle of runs on their own channels and on those they touched."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub, self._clock = hub, clock
 
     def run_changed(self, run: Run, function: Function | None) -> None:
         """Tell the run's own channel; when it ended, every channel that it published to."""
         data = orjson.dumps(run_state(run, function)).decode()
-        message = Publish(run.id, RUN_TOPIC, data, "run", run.id, run.fn_id)
+        message = Publish(run.id, RUN_TOPIC, data, "run", run.id, run.fn_id, created_at=self._clock.now())
         self._hub.publish(message)
         if run.status in ENDED:
             touched = self._hub.channels_of_run(run.id) if run.touched is None else run.touched
@@ -85,7 +86,7 @@ class Lifecycle:
         """Tell the run's own channel about an attempt or a wait."""
         state = step_state(run.id, row, function.max_attempts if function else None, **extra)
         data = orjson.dumps(state).decode()
-        self._hub.publish(Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt))
+        self._hub.publish(Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt, self._clock.now()))
 
     def settle(self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None) -> None:
         """Commit or roll back what a step has published since it began."""
@@ -95,7 +96,7 @@ class Lifecycle:
         body = dense({"run_id": run.id, "step_id": step_id, "hash": step_hash, "attempt": attempt, "reason": reason})
         data = orjson.dumps(body).decode()
         for channel in (*channels, run.id):
-            self._hub.publish(Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt))
+            self._hub.publish(Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt, self._clock.now()))
 
     def roll_back_lost(self, run: Run, reason: str) -> None:
         """A worker vanished in the middle of steps: what they published is void."""

@@ -55,11 +55,10 @@ class Hub:
         if self._unwritten >= MAX_UNWRITTEN:
             raise PayloadError(f"{self._unwritten:,} messages wait for the disk ({self._writer.outage}); publish again later")
         log = self.log(publish.channel)
-        created = publish.created_at or self._clock.now()
-        publish = publish._replace(created_at=created)
+        if not publish.created_at:
+            publish = publish._replace(created_at=self._clock.now())
         entry = log.append(publish)
-        row = (log.id, entry.offset, publish.topic, publish.kind, publish.data, publish.run_id, publish.fn_id)
-        self._batch.append((_SQL.add_message, (*row, publish.step_id, publish.attempt, created, publish.key)))
+        self._batch.append((_SQL.add_message, (log.id, entry.offset, *publish[1:])))
         self._touched[log] = log.next
         self._unwritten += 1
         if not self._flushing:
@@ -84,9 +83,10 @@ class Hub:
         """Names of the channels that a run has published to."""
         return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
 
-    def channels_of_step(self, run_id: str, step_id: str) -> set[str]:
-        """Names of the channels that a step of a run has published to."""
-        return {name for name, _ in self._reader.execute(_SQL.channels_of_step, (run_id, step_id))}
+    def unsettled_of_run(self, run_id: str) -> list[tuple[str, str]]:
+        """(channel, step id) pairs of a run whose publishes were neither rolled back nor committed."""
+        rows = self._reader.execute(_SQL.unsettled_of_run, (run_id,)).fetchall()
+        return [(channel, step_id) for channel, step_id, _, _ in rows]
 
     # -- subscribing ---------------------------------------------------------------------------
 

@@ -13,16 +13,8 @@ from inngest_nb.clock import to_iso
 
 TAIL_MESSAGES = 2048
 TAIL_BYTES = 2_000_000
+ENTRY_BYTES = 200  # what a message costs beside its data
 ALWAYS_DELIVERED = frozenset({"run", "rollback", "commit"})
-
-
-class Entry(NamedTuple):
-    """A message as every subscriber gets it."""
-
-    offset: int
-    topic: str
-    kind: str
-    wire: bytes
 
 
 class Publish(NamedTuple):
@@ -38,6 +30,23 @@ class Publish(NamedTuple):
     attempt: int | None = None
     created_at: int = 0
     key: str | None = None
+
+
+class Entry:
+    """A message in the tail. Its JSON is made when the first subscriber reads it: most lifecycle messages have none."""
+
+    __slots__ = ("_wire", "offset", "publish")
+
+    def __init__(self, offset: int, publish: Publish) -> None:
+        self.offset, self.publish = offset, publish
+        self._wire: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        """The message as every subscriber gets it."""
+        if self._wire is None:
+            self._wire = encode(self.publish, self.offset)
+        return self._wire
 
 
 @dataclass(slots=True, eq=False)
@@ -62,9 +71,9 @@ class ChannelLog:
 
     def append(self, publish: Publish) -> Entry:
         """Give `publish` the next offset."""
-        entry = Entry(self.next, publish.topic, publish.kind, encode(publish, self.next))
+        entry = Entry(self.next, publish)
         self.tail.append(entry)
-        self.tail_bytes += len(entry.wire)
+        self.tail_bytes += len(publish.data) + ENTRY_BYTES
         self.next += 1
         return entry
 
@@ -80,7 +89,7 @@ class ChannelLog:
     def _trim(self) -> None:
         tail = self.tail
         while tail and tail[0].offset < self.visible and (len(tail) > TAIL_MESSAGES or self.tail_bytes > TAIL_BYTES):
-            self.tail_bytes -= len(tail.popleft().wire)
+            self.tail_bytes -= len(tail.popleft().publish.data) + ENTRY_BYTES
 
     def from_tail(self, start: int, limit: int) -> list[Entry]:
         """Visible entries from `start`, which the tail must hold."""

@@ -2,7 +2,7 @@
 INSERT OR IGNORE INTO channels (id, name, epoch, first_offset, next_offset) VALUES (?, ?, ?, ?, 0);
 
 -- add_message: one row per message; repeating it changes nothing
-INSERT OR IGNORE INTO messages (channel_id, "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at, key)
+INSERT OR IGNORE INTO messages (channel_id, "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at, key)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- find_channel: a log and where it ends
@@ -21,11 +21,15 @@ FROM messages WHERE channel_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?;
 SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
 
 -- channels_of_run: where a run has published
-SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id WHERE m.run_id = ? AND m.kind = 'data';
+SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'data';
 
--- channels_of_step: where a step has published since its last rollback or commit
-SELECT c.name, max(m."offset") FROM messages m JOIN channels c ON c.id = m.channel_id
-WHERE m.run_id = ? AND m.step_id = ? AND m.kind = 'data' GROUP BY c.name;
+-- unsettled_of_run: channels and steps whose publishes were neither rolled back nor committed
+SELECT c.name, m.step_id, max(CASE WHEN m.kind = 'data' THEN m."offset" END) AS last_data,
+       max(CASE WHEN m.kind <> 'data' THEN m."offset" END) AS settled
+FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind IN ('data', 'rollback', 'commit') AND m.step_id IS NOT NULL AND m.key IS NULL
+GROUP BY c.name, m.step_id HAVING last_data IS NOT NULL AND (settled IS NULL OR settled < last_data);
 
 -- has_key: is a durable publish in the log
 SELECT 1 FROM messages WHERE key = ?;

@@ -25,4 +25,4 @@ CREATE TABLE messages (
   PRIMARY KEY (channel_id, "offset")
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX messages_key ON messages(key) WHERE key IS NOT NULL;
-CREATE INDEX messages_run ON messages(run_id) WHERE run_id IS NOT NULL AND kind = 'data';
+CREATE INDEX messages_run ON messages(run_id) WHERE run_id IS NOT NULL AND kind <> 'step';

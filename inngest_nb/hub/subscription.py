@@ -78,7 +78,7 @@ class Subscription:
         if self.cursor >= log.tail_first:
             entries = log.from_tail(self.cursor, limit)
             self.cursor += len(entries)
-            return Batch(messages=[e.wire for e in entries if self._wanted(e.topic, e.kind)], next=self.cursor)
+            return Batch(messages=[e.wire for e in entries if self._wanted(e.publish.topic, e.publish.kind)], next=self.cursor)
         return await self._from_disk()
 
     async def _from_disk(self) -> Batch:
