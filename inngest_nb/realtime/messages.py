@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Literal
 
-__all__ = ["Message", "MessageKind", "fold_rollbacks", "text_piece"]
+__all__ = ["Message", "MessageKind", "fold_rollbacks", "standing", "text_piece"]
 
 MessageKind = Literal["data", "run", "step", "rollback", "commit", "gap"]
 
@@ -86,19 +86,27 @@ def fold_rollbacks(messages: Iterable[Message]) -> list[Message]:
 
     A rollback voids what its step published on that channel since the step's last rollback or commit.
     """
-    kept: dict[int, Message] = {}
-    pending: dict[tuple[str, str | None, str | None], list[int]] = {}
-    for position, message in enumerate(messages):
-        if message.kind == "data":
-            kept[position] = message
-            if message.step_id is not None:
-                pending.setdefault((message.channel, message.run_id, message.step_id), []).append(position)
-        elif message.kind in ("rollback", "commit"):
-            voided = pending.pop(_execution(message), [])
-            if message.kind == "rollback":
+    given = list(messages)
+    stands = standing((message.kind, _execution(message)) for message in given)
+    return [message for message, stays in zip(given, stands, strict=True) if stays]
+
+
+def standing(marks: Iterable[tuple[str, Hashable | None]]) -> list[bool]:
+    """Return for each message whether it is data that stands; a mark is its kind and whose execution it belongs to."""
+    stands: list[bool] = []
+    pending: dict[Hashable, list[int]] = {}
+    for position, (kind, execution) in enumerate(marks):
+        stands.append(kind == "data")
+        if execution is None:
+            continue
+        if kind == "data":
+            pending.setdefault(execution, []).append(position)
+        elif kind in ("rollback", "commit"):
+            voided = pending.pop(execution, [])
+            if kind == "rollback":
                 for index in voided:
-                    del kept[index]
-    return list(kept.values())
+                    stands[index] = False
+    return stands
 
 
 def text_piece(data: Any, field: str | None = None) -> str | None:
@@ -115,7 +123,9 @@ def text_piece(data: Any, field: str | None = None) -> str | None:
     return next((piece for piece in pieces if isinstance(piece, str)), None)
 
 
-def _execution(message: Message) -> tuple[str, str | None, str | None]:
-    """Return which channel, run and step a rollback or commit is about."""
-    about = message.data if isinstance(message.data, Mapping) else {}
-    return message.channel, about.get("run_id", message.run_id), about.get("step_id", message.step_id)
+def _execution(message: Message) -> Hashable | None:
+    """Return which step of which run, on which channel, a message belongs to or is about."""
+    run_id, step_id = message.run_id, message.step_id
+    if message.kind in ("rollback", "commit") and isinstance(message.data, Mapping):
+        run_id, step_id = message.data.get("run_id", run_id), message.data.get("step_id", step_id)
+    return None if step_id is None else (message.channel, run_id, step_id)

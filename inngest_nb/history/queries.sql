@@ -1,0 +1,133 @@
+-- function_ids: the full ids of functions that are given by it or by the id inside their app
+SELECT id FROM functions WHERE substr(id, length(app_id) + 2) IN (SELECT value FROM json_each(:function))
+UNION SELECT value FROM json_each(:function);
+
+-- runs: one row per run
+SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.ended_at - r.started_at,
+       r.attempt, r.parent_run_id, r.forked_from, r.forked_at_step, r.code_hash, r.output, r.error
+FROM runs r /* where */ ORDER BY r.queued_at DESC, r.id DESC LIMIT :limit;
+
+-- runs_where_function: of these functions, by full id
+r.fn_id IN (SELECT value FROM json_each(:function));
+
+-- runs_where_status: in one of these states
+r.status IN (SELECT value FROM json_each(:status));
+
+-- runs_where_run_id: these runs only
+r.id IN (SELECT value FROM json_each(:run_id));
+
+-- runs_where_since: queued at or after
+r.queued_at >= :since;
+
+-- runs_where_until: queued before
+r.queued_at < :until;
+
+-- steps: one row per finished attempt, sleep or wait; an attempt was queued when the one before it asked for a retry
+SELECT s.run_id, s.step_id, s.idx, s.op, s.attempt, s.status, coalesce(p.retry_at, s.started_at), s.started_at, s.ended_at,
+       s.ended_at - s.started_at, json_quote(json_extract(s.opts, '$.input')), s.output, s.error,
+       r.forked_from IS NOT NULL AND s.started_at < r.queued_at
+FROM steps s JOIN runs r ON r.id = s.run_id
+LEFT JOIN steps p ON p.run_id = s.run_id AND p.hash = s.hash AND p.attempt = s.attempt - 1
+/* where */ ORDER BY r.queued_at DESC, r.id DESC, s.idx DESC, s.attempt DESC LIMIT :limit;
+
+-- steps_where_function: of these functions, by full id
+r.fn_id IN (SELECT value FROM json_each(:function));
+
+-- steps_where_status: in one of these states
+s.status IN (SELECT value FROM json_each(:status));
+
+-- steps_where_run_id: of these runs
+s.run_id IN (SELECT value FROM json_each(:run_id));
+
+-- steps_where_step_id: steps of this name
+s.step_id IN (SELECT value FROM json_each(:step_id));
+
+-- steps_where_since: started at or after
+s.started_at >= :since;
+
+-- steps_where_until: started before
+s.started_at < :until;
+
+-- events: one row per accepted event, with the runs that it started
+SELECT e.id, e.name, e.ts * 1000, e.received_at, e.user, e.data, coalesce(started.run_ids, '[]')
+FROM events e
+LEFT JOIN (SELECT event_id, json_group_array(run_id) AS run_ids
+           FROM (SELECT event_id, id AS run_id FROM runs UNION SELECT event_id, run_id FROM run_events ORDER BY 2)
+           GROUP BY event_id) started ON started.event_id = e.id
+/* where */ ORDER BY e.received_at DESC, e.id DESC LIMIT :limit;
+
+-- events_where_name: of these names
+e.name IN (SELECT value FROM json_each(:name));
+
+-- events_where_run_id: that started these runs
+e.id IN (SELECT event_id FROM runs WHERE id IN (SELECT value FROM json_each(:run_id))
+         UNION SELECT event_id FROM run_events WHERE run_id IN (SELECT value FROM json_each(:run_id)));
+
+-- events_where_since: received at or after
+e.received_at >= :since;
+
+-- events_where_until: received before
+e.received_at < :until;
+
+-- waits: one row per wait for an event
+SELECT w.run_id, s.step_id, w.event_name, w.expression, w.created_at, w.expires_at,
+       CASE WHEN w.matched_event_id IS NOT NULL THEN w.resolved_at END, w.resolved_at - w.created_at,
+       CASE WHEN w.resolved_at IS NULL THEN 'open' WHEN w.matched_event_id IS NOT NULL THEN 'answered'
+            WHEN s.status = 'timed_out' THEN 'timed_out' ELSE 'withdrawn' END,
+       coalesce(json_extract(e.user, '$.name'), e.user), e.data
+FROM waits w JOIN runs r ON r.id = w.run_id
+JOIN steps s ON s.run_id = w.run_id AND s.hash = w.hash AND s.attempt = 0
+LEFT JOIN events e ON e.id = w.matched_event_id
+/* where */ ORDER BY w.created_at DESC, w.run_id DESC, w.hash DESC LIMIT :limit;
+
+-- waits_where_function: of these functions, by full id
+r.fn_id IN (SELECT value FROM json_each(:function));
+
+-- waits_where_run_id: of these runs
+w.run_id IN (SELECT value FROM json_each(:run_id));
+
+-- waits_where_outcome: that ended in one of these ways
+CASE WHEN w.resolved_at IS NULL THEN 'open' WHEN w.matched_event_id IS NOT NULL THEN 'answered'
+     WHEN s.status = 'timed_out' THEN 'timed_out' ELSE 'withdrawn' END IN (SELECT value FROM json_each(:outcome));
+
+-- waits_where_since: asked at or after
+w.created_at >= :since;
+
+-- waits_where_until: asked before
+w.created_at < :until;
+
+-- messages: one stretch of the log as four texts, because SQLite joins texts faster than Python makes objects
+SELECT group_concat(head, char(10)), group_concat("offset"), group_concat(created_at), group_concat(data, char(30))
+FROM (SELECT json_array(c.name, m.topic, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.key IS NOT NULL, m.channel_id) AS head,
+             m."offset", m.created_at, m.data
+      FROM messages m CROSS JOIN channels c ON c.id = m.channel_id
+      /* where */ ORDER BY m.channel_id, m."offset" LIMIT :rows);
+
+-- messages_newest: when the first of the newest messages was published
+SELECT min(created_at) FROM (
+  SELECT m.created_at FROM messages m CROSS JOIN channels c ON c.id = m.channel_id
+  /* where */ ORDER BY m.created_at DESC LIMIT :limit);
+
+-- messages_where_after: behind the stretch that was read before
+(m.channel_id, m."offset") > (:after_channel, :after_offset);
+
+-- messages_where_channel: of these channels
+m.channel_id IN (SELECT id FROM channels WHERE name IN (SELECT value FROM json_each(:channel)));
+
+-- messages_where_topic: of these topics
+m.topic IN (SELECT value FROM json_each(:topic));
+
+-- messages_where_kind: of these kinds
+m.kind IN (SELECT value FROM json_each(:kind));
+
+-- messages_where_run_id: of these runs
+m.run_id IN (SELECT value FROM json_each(:run_id));
+
+-- messages_where_function: published by these functions, by full id
+m.fn_id IN (SELECT value FROM json_each(:function));
+
+-- messages_where_since: published at or after
+m.created_at >= :since;
+
+-- messages_where_until: published before
+m.created_at < :until;

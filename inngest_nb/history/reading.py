@@ -1,0 +1,138 @@
+"""Reading a store beside its writer: the connection, the filters, and the rows of one table."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import gc
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from inngest_nb.errors import JournalCorrupt, JournalUnavailable
+from inngest_nb.store import load_queries
+
+__all__ = ["SQL", "Filters", "connected", "make_filters", "rows_of", "unless_collected", "where"]
+
+SQL = load_queries("inngest_nb.history")
+
+#: Parameters of the `*_where_*` conditions that are in use, by name.
+Filters = dict[str, Any]
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_TIMES = ("since", "until")
+
+
+@contextlib.contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Open a store for reading, None if there is none yet.
+
+    The file is opened with mode=ro, which sees what the running engine has committed. A store in a place where not even
+    SQLite's shared memory file may be made is read from a copy.
+
+    Raises
+    ------
+    JournalUnavailable
+        If the file cannot be read.
+    JournalCorrupt
+        If it is damaged or no database.
+    """
+    if not path.exists():
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            yield stack.enter_context(_open(path, stack))
+        except sqlite3.Error as exc:
+            raise _explain(exc, path) from exc
+
+
+def _open(path: Path, stack: contextlib.ExitStack) -> contextlib.closing[sqlite3.Connection]:
+    try:
+        return contextlib.closing(_connect(path))
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_CANTINIT"):
+            raise
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inngest-nb-history-")))
+        for file in path.parent.glob(f"{path.name}*"):
+            if file.suffix != f"{path.suffix}-shm":
+                shutil.copy(file, folder / file.name)
+        return contextlib.closing(_connect(folder / path.name))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _explain(exc: sqlite3.Error, path: Path) -> Exception:
+    name = str(getattr(exc, "sqlite_errorname", None) or "")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return JournalCorrupt(f"{path} cannot be read: {exc}; try what `sqlite3 {path} .recover` still finds")
+    return JournalUnavailable(f"{path} cannot be read: {exc} ({name or 'SQLite'}); is it a store of inngest_nb?")
+
+
+def make_filters(given: Mapping[str, Any]) -> Filters:
+    """Turn the arguments of a method into parameters of its conditions; None filters nothing."""
+    filters: Filters = {}
+    for name, value in given.items():
+        if value is not None:
+            filters[name] = microseconds(value) if name in _TIMES else orjson.dumps(_names(value)).decode()
+    return filters
+
+
+def _names(value: object) -> list[str]:
+    values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    return [str(getattr(item, "id", item)) for item in values]  # runs and functions are known by their ids
+
+
+def microseconds(value: object) -> int:
+    """Return a point in time: a datetime (UTC if it says nothing else), ISO text, or how long ago as a timedelta."""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.timedelta):
+        value = dt.datetime.now(dt.UTC) - value
+    if not isinstance(value, dt.datetime):
+        raise TypeError(f"since and until take a datetime, ISO text or a timedelta back from now, not {value!r}")
+    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    return (aware - _EPOCH) // dt.timedelta(microseconds=1)
+
+
+def where(table: str, statement: str, filters: Filters) -> str:
+    """Return the statement with the conditions of the filters in use."""
+    conditions = " AND ".join(getattr(SQL, f"{table}_where_{name}") for name in filters)
+    return statement.replace("/* where */", f"WHERE {conditions}" if conditions else "")
+
+
+def rows_of(path: Path, table: str, filters: Filters, limit: int | None) -> list[tuple[Any, ...]]:
+    """Return the newest `limit` rows of a table, oldest first."""
+    parameters = {**filters, "limit": -1 if limit is None else limit}
+    with connected(path) as connection, unless_collected():
+        if connection is None:
+            return []
+        rows = connection.execute(where(table, getattr(SQL, table), filters), parameters).fetchall()
+    return rows[::-1]
+
+
+@contextlib.contextmanager
+def unless_collected() -> Iterator[None]:
+    """Make many objects without the garbage collector walking over them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
