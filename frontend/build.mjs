@@ -21,12 +21,13 @@ require("esbuild").buildSync({
   outdir,
   bundle: true,
   minify: !gallery,
-  format: "esm",
+  format: gallery ? "iife" : "esm",
   target: "es2022",
   jsx: "automatic",
   jsxImportSource: "preact",
   banner: { js: notice },
   legalComments: "none",
+  charset: "utf8",
   logLevel: "warning",
 });
 

@@ -20,7 +20,7 @@ export function duration(ms: number | undefined): string {
   if (t < 9995) return unit((t / S).toFixed(2), "s");
   if (t < 59950) return unit((t / S).toFixed(1), "s");
   const s = Math.round(t / S);
-  if (s < 3600) return `${unit(Math.floor(s / 60), "m")} ${unit(s % 60, "s")}`;
+  if (s < 3600) return `${unit(Math.floor(s / 60), "m")} ${unit(two(s % 60), "s")}`;
   const m = Math.floor(s / 60);
   if (t < D) return `${unit(Math.floor(m / 60), "h")} ${unit(two(m % 60), "m")}`;
   const h = Math.floor(t / H);
@@ -29,13 +29,20 @@ export function duration(ms: number | undefined): string {
 
 /** A duration known only from below, because nothing newer was heard. */
 export function atLeast(ms: number | undefined): string {
-  return ms === undefined ? "—" : `≥${NBSP}${duration(ms)}`;
+  return ms === undefined ? "—" : `≥${NBSP}${ms < 1000 ? duration(ms) : ticking(ms)}`;
 }
 
 /** Live durations: ten steps a second below ten seconds, then whole seconds, so that they can be read. */
 export function ticking(ms: number): string {
   const t = Math.max(0, ms);
-  return duration(t < 10 * S ? Math.floor(t / 100) * 100 : Math.floor(t / S) * S);
+  if (t < 10 * S) return unit((Math.floor(t / 100) / 10).toFixed(1), "s");
+  return t < M ? unit(Math.floor(t / S), "s") : duration(Math.floor(t / S) * S);
+}
+
+/** A length that somebody chose, such as a timeout: no digits that say nothing. */
+export function nominal(ms: number | undefined): string {
+  return duration(ms).replace(/\.0+(?=\u00a0)/, "").replace(/(\.\d)0(?=\u00a0)/, "$1")
+    .replace(/\u00a0m 00\u00a0s$/, "\u00a0m").replace(/\u00a0h 00\u00a0m$/, "\u00a0h");
 }
 
 /** Time left, as a clock. */

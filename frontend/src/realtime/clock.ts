@@ -10,6 +10,11 @@ export class Clock {
     return Math.max(this.local() + (this.skew ?? 0), this.newest);
   }
 
+  /** The engine's time at a moment of the local clock. */
+  at(local: number): number {
+    return local + (this.skew ?? 0);
+  }
+
   /**
    * Learns from a message: a live one arrives just after it was created, a replayed one long after. So only live
    * ones may put the clock back, and any one may put it forward.

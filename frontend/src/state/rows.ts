@@ -171,7 +171,7 @@ function attemptRow(step: StepState, end: number | undefined, options: RowOption
 
 function nextAttemptRow(last: StepState): Row {
   const from = last.ended_at ?? last.started_at;
-  const length = last.retry_at === undefined ? "" : ` ${format.duration(last.retry_at - from)}`;
+  const length = last.retry_at === undefined ? "" : ` ${format.nominal(last.retry_at - from)}`;
   return {
     key: `${last.hash}:${last.attempt + 1}`, depth: 2, hash: last.hash, label: `attempt ${last.attempt + 2}`, note: "",
     status: { ...STATUS.queued, glyph: "clock" }, bars: [{ kind: "backoff", role: "bad", from, to: undefined }],

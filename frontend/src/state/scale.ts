@@ -44,8 +44,8 @@ export function buildScale(input: ScaleInput): Scale {
   const folds = input.fold ? foldable(input) : [];
   const folded = folds.reduce((sum, fold) => sum + fold.to - fold.from, 0);
   const step = roundStep((span - folded) / Math.max(2, input.width / TICK_PX));
-  const shown = input.live ? liveDomain(span - folded, step) : (span - folded) * 1.035;
-  const band = folds.length ? input.width * Math.max(0.05, 0.15 - 0.03 * folds.length) : 0;
+  const shown = input.live ? liveDomain(input, span - folded, step, folds) : (span - folded) * 1.035;
+  const band = folds.length ? bandWidth(input.width, folds.length) : 0;
   const perMs = (input.width - band * folds.length) / shown;
   const x = (at: number): number => place(at, input.start, folds, band, perMs);
   return {
@@ -56,9 +56,15 @@ export function buildScale(input: ScaleInput): Scale {
   };
 }
 
-/** Room to grow, in whole ticks, so that the picture stands still between them. */
-function liveDomain(length: number, step: number): number {
-  return (Math.floor(length / step) + 1.6) * step;
+/** Room to grow, in whole ticks, so that the picture stands still between them; none is needed while all wait. */
+function liveDomain(input: ScaleInput, length: number, step: number, folds: readonly Span[]): number {
+  const waiting = folds.some((fold) => input.end - fold.to < length * 0.05);
+  return waiting ? length * 1.01 : (Math.floor(length / step) + 1.8) * step;
+}
+
+/** Wide enough for its label where there is room, and never most of the picture. */
+function bandWidth(width: number, folds: number): number {
+  return Math.max(width * 0.05, Math.min(width * 0.2, Math.max(width * (0.15 - 0.03 * folds), 84)));
 }
 
 /** The next step of the 1-2-5 series (in seconds, minutes and hours) that is not smaller than half of `ms`. */
@@ -67,7 +73,7 @@ export function roundStep(ms: number): number {
   if (ms > 40_000) return units.find((unit) => unit >= ms * 0.75) ?? Math.ceil(ms / 86_400_000) * 86_400_000;
   const power = 10 ** Math.floor(Math.log10(Math.max(ms, 1e-3)));
   const factor = ms / power;
-  return power * (factor < 1.5 ? 1 : factor < 3.5 ? 2 : factor < 7.5 ? 5 : 10);
+  return power * (factor < 1.2 ? 1 : factor < 2.8 ? 2 : factor < 6.5 ? 5 : 10);
 }
 
 function place(at: number, start: number, folds: readonly Span[], band: number, perMs: number): number {
@@ -149,5 +155,5 @@ export function tickLabel(ms: number): string {
   if (ms === 0) return "0";
   if (ms < 1000) return `${Number(ms.toPrecision(3))}\u00a0ms`;
   if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))}\u00a0s`;
-  return format.duration(ms).replace(/\u00a0m 0\u00a0s$/, "\u00a0m").replace(/\u00a0h 00\u00a0m$/, "\u00a0h");
+  return format.nominal(ms);
 }

@@ -48,6 +48,15 @@ export function overallRate(segments: readonly Segment[]): number | undefined {
   return time > 0 ? (pieces * 1000) / time : undefined;
 }
 
+/** How long the texts took: their steps where they are known, first to last piece otherwise. */
+export function textElapsed(segments: readonly Segment[], model: RunModel | undefined): number | undefined {
+  const spans = segments.filter((segment) => segment.rates.count > 0).map((segment) => {
+    const step = model && attemptsOf(model, segment.step_id).find((attempt) => attempt.attempt === segment.attempt);
+    return step?.ended_at === undefined ? segment.rates.last - segment.rates.first : step.ended_at - step.started_at;
+  });
+  return spans.length ? spans.reduce((sum, span) => sum + span, 0) : undefined;
+}
+
 /** How long the run has taken, or took; undefined before it started. */
 export function runElapsed(model: RunModel | undefined, now: number): number | undefined {
   const run = model?.run;

@@ -55,7 +55,7 @@ function story(view: QuestionView, controller: ApprovalController): string[] {
   const asked = view.wait?.started_at ?? view.question.at;
   const took = format.duration(view.settledAt === undefined ? undefined : view.settledAt - asked);
   const told = view.overruled ? [`your ${view.pending?.approved ? "Approve" : "Reject"} was not counted`] : [];
-  if (view.phase === "timed_out") return [`nobody answered in ${took}`, "the step returned None", ...told];
+  if (view.phase === "timed_out") return [`nobody answered in ${format.nominal(view.settledAt === undefined ? undefined : view.settledAt - asked)}`, "the step returned None", ...told];
   if (view.phase === "withdrawn") return [withdrawnWhy(view, controller), ...told];
   return [`answered in ${took}`, ...told];
 }

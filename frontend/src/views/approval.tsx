@@ -39,7 +39,7 @@ export function Approval({ controller }: { controller: ApprovalController }): JS
   return (
     <Card view="approval" label="Approval" status={status} connection={connection} onKeyDown={(event) => keys(event, shown)}>
       <ApprovalHead {...shown} status={connection.value === "saved" ? past(status) : status} />
-      {current && <DeadlineBar view={current} now={now} />}
+      {current && connection.value !== "saved" && <DeadlineBar view={current} now={now} />}
       <Banners {...shown} problem={state.problem} />
       <div ref={body}>
         {current && <QuestionCard key={current.question.key} {...shown} view={current} />}

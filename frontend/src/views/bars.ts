@@ -47,8 +47,8 @@ export function drawScene(pen: CanvasRenderingContext2D, ratio: number, scene: S
   pen.clip();
   drawFolds(pen, scene);
   drawAxis(pen, scene);
-  drawRows(pen, scene);
   if (scene.live) drawNow(pen, scene);
+  drawRows(pen, scene);
   pen.restore();
 }
 
@@ -179,10 +179,19 @@ function drawMark(pen: CanvasRenderingContext2D, scene: Scene, row: Row, open: b
   const width = pen.measureText(words).width;
   const edge = layout.left + layout.width + 12;
   pen.fillStyle = asks ? palette.text.ask : palette.muted;
-  if (!asks && right + 8 + width <= edge) pen.fillText(words, right + 8, y);
-  else if (left - 8 - width >= layout.left) pen.fillText(words, left - 8 - width, y);
-  else if (right + 8 + width <= edge) pen.fillText(words, right + 8, y);
+  const fits = right + 8 + width <= edge;
+  if (fits && !asks) write(pen, palette, words, right + 8, y);
+  else if (left - 8 - width >= layout.left) write(pen, palette, words, left - 8 - width, y);
+  else if (fits) write(pen, palette, words, right + 8, y);
   pen.font = `11px ${palette.font}`;
+}
+
+/** Words with a rim of the card's colour, so that lines behind them do not cross them. */
+function write(pen: CanvasRenderingContext2D, palette: Palette, words: string, x: number, y: number): void {
+  pen.strokeStyle = palette.card;
+  pen.lineWidth = 3;
+  pen.strokeText(words, x, y);
+  pen.fillText(words, x, y);
 }
 
 function markWords(mark: Mark, stale: string, now: number): string {

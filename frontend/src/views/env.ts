@@ -8,7 +8,7 @@ import type { Message } from "../wire";
 
 export interface Env {
   readonly link: Link;
-  readonly clock: Pick<Clock, "now" | "heard">;
+  readonly clock: Pick<Clock, "now" | "at" | "heard">;
   readonly facts: Facts;
   /** When the state that the view starts from was saved. */
   readonly savedAt: number | undefined;
@@ -105,6 +105,14 @@ export function connectionOf(env: Env, ended: boolean): Connection {
   if (link.phase === "reconnecting") return of("reconnecting", "Reconnecting", "ask");
   if (link.phase === "connecting") return of("connecting", "Connecting", "idle");
   return link.via === "kernel" ? of("kernel", "Live via kernel", "ok") : of("live", "Live", "ok");
+}
+
+/** The newest moment that what is shown holds for: now, the loss of the connection, or the saving of the notebook. */
+export function knownUntil(env: Env, connection: Connection, heardAt: number): number {
+  if (connection.value === "saved") return Math.max(heardAt, env.savedAt ?? 0);
+  const lostAt = env.link.state().lostAt;
+  if (connection.value === "reconnecting") return Math.max(heardAt, lostAt === undefined ? 0 : env.clock.at(lostAt));
+  return env.clock.now();
 }
 
 function savedWord(env: Env): string {

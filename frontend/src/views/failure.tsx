@@ -28,7 +28,8 @@ export function ErrorBlock({ error }: { error: Failure }): JSX.Element {
 }
 
 function hiddenWords(frames: readonly Frame[], hidden: number): string {
-  const packages = [...new Set(frames.filter((frame) => !frame.own).map(packageOf))];
+  const all = [...new Set(frames.filter((frame) => !frame.own).map(packageOf))];
+  const packages = all.length > 1 ? all.filter((name) => name !== "inngest_nb") : all;
   const where = packages.slice(0, 2).join(", ") + (packages.length > 2 ? ", …" : "");
   return `  ${hidden} ${format.plural(hidden, "frame")} in ${where} hidden`;
 }

@@ -18,6 +18,9 @@ const TAGS = new Map<number, string>([
 ]);
 
 const BLOCKS = new Set<number>([smd.CODE_BLOCK, smd.CODE_FENCE, smd.EQUATION_BLOCK]);
+/** Held back text that is shown as it is: letters, digits and marks that mean nothing in Markdown here. */
+const PLAIN = /^[^\n*_`~[\]()!#>|\\$<+=-]*$/;
+const NO_TEXT = /^(OL|UL|TABLE|TR|HR|BR|INPUT)$/;
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 
 /** The address when it is one that may be opened, or null. Relative ones are refused: they would lead into Jupyter. */
@@ -88,7 +91,13 @@ export class Prose {
   private generation = -1;
   private ended = false;
 
-  constructor(readonly element: HTMLElement) {}
+  private readonly nodes: Nodes;
+  private readonly held = document.createElement("span");
+
+  constructor(readonly element: HTMLElement) {
+    this.nodes = { stack: [element] };
+    this.held.className = "inb-held";
+  }
 
   /** Writes what is new. `done` flushes what the parser held back because it might have become markup. */
   write(text: string, generation: number, done: boolean): void {
@@ -101,20 +110,32 @@ export class Prose {
   }
 
   private append(piece: string): void {
+    this.held.remove();
     this.parser ??= smd.parser({
-      data: { stack: [this.element] } satisfies Nodes,
+      data: this.nodes,
       add_token: addToken, end_token: endToken, add_text: addText, set_attr: setAttribute,
     });
     smd.parser_write(this.parser, piece);
+    this.showHeld(this.parser.pending);
+  }
+
+  /** Shows at once what may still become markup but reads like text: otherwise the last letter always lags. */
+  private showHeld(pending: string): void {
+    const at = this.nodes.stack.at(-1);
+    if (!at || NO_TEXT.test(at.tagName)) return;
+    this.held.textContent = PLAIN.test(pending) ? pending : "";
+    at.appendChild(this.held);
   }
 
   private end(): void {
+    this.held.remove();
     if (this.parser) smd.parser_end(this.parser);
     this.ended = true;
   }
 
   private restart(generation: number): void {
     this.element.replaceChildren();
+    this.nodes.stack.splice(0, Infinity, this.element);
     this.parser = null;
     this.written = 0;
     this.generation = generation;

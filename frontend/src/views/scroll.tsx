@@ -24,7 +24,9 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     programmatic.current = box.scrollTop;
   };
   useLayoutEffect(() => {
+    const box = ref.current;
     if (left === null) toTail();
+    box?.classList.toggle("over", box.scrollHeight > box.clientHeight + 1);
   });
   const scrolled = (): void => {
     const box = ref.current;

@@ -161,9 +161,9 @@ export function LostBanner({ env, children }: { env: Env; children: ComponentChi
   const link = env.link.state();
   useTick(link.phase === "reconnecting" && !env.still ? 500 : null);
   if (link.phase !== "reconnecting") return null;
-  const now = Date.now();
-  const since = link.lostAt === undefined ? 0 : now - link.lostAt;
-  const next = link.nextTryAt === undefined ? "Trying now." : `Trying again ${nextTry(link.nextTryAt - now)}.`;
+  const now = env.clock.now();
+  const since = link.lostAt === undefined ? 0 : now - env.clock.at(link.lostAt);
+  const next = link.nextTryAt === undefined ? "Trying now." : `Trying again ${nextTry(env.clock.at(link.nextTryAt) - now)}.`;
   return (
     <Banner role="ask" icon="plug" action={{ label: "Try now", run: () => env.link.retryNow() }}>
       <strong>Connection lost {format.ago(since).replace("now", "just now")}.</strong> {children} {next}

@@ -3,12 +3,12 @@ import type { JSX } from "preact";
 import * as format from "../format";
 import { liveRate } from "../state/rates";
 import { openSteps, type RunModel } from "../state/run";
-import { overallRate, runElapsed, streamStatus, timeToFirst } from "../state/stream-status";
+import { overallRate, runElapsed, streamStatus, textElapsed, timeToFirst } from "../state/stream-status";
 import { newest, tokenCount, type Segment } from "../state/tokens";
 import { past, STATUS, type Status } from "../status";
 import { isTerminal, type StepState } from "../wire";
 import { Announcer } from "./announce";
-import { connectionOf, type Connection, type Env } from "./env";
+import { connectionOf, knownUntil, type Connection, type Env } from "./env";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest, timeLeft } from "./people";
 import { FollowTail } from "./scroll";
@@ -33,7 +33,7 @@ export function TokenStream({ controller }: { controller: StreamController }): J
   const { env } = controller;
   const connection = connectionOf(env, controller.ended);
   const model = controller.current?.model;
-  const now = connection.live || connection.value === "ended" ? env.clock.now() : lastHeard(tokens.segments, model);
+  const now = knownUntil(env, connection, lastHeard(tokens.segments, model));
   const segments = tokens.segments.filter((segment) => segment.text !== "" || segment.struck.length > 0);
   const known = streamStatus(segments, model, personTest(env), now);
   const status = connection.stale ? past(known) : known;
@@ -75,7 +75,7 @@ function StreamHead(shown: Shown): JSX.Element {
   return (
     <Head status={status} connection={connection} name={fn_name || run?.name || format.channelName(channel)}
       detail={<Id id={run_id === null ? channel : `${channel} (${run_id})`} shown={shownId} />}
-      before={connection.live && status.value === "running" && writing && <Sparkline rates={writing.rates} />}
+      before={connection.live && status === STATUS.running && writing && <Sparkline rates={writing.rates} />}
       figures={figures(shown)}
       actions={
         <>
@@ -108,7 +108,8 @@ function figures({ status, connection, segments, model, now }: Shown): (Figure |
     ? null : { value: format.rate(speed), unit: "tok/s", title: "Pieces per second, first to last" };
   if (status.role === "ask" || status.value === "waiting") return [rate, count ? tokens : null];
   if (status === STATUS.listening) return [rate, count ? tokens : null];
-  return [rate, tokens, elapsed];
+  const text = textElapsed(segments, model);
+  return [rate, tokens, text === undefined ? elapsed : { value: format.duration(text), title: "From the start of the step to its end" }];
 }
 
 function liveFigures(segments: readonly Segment[], model: RunModel | undefined, now: number): (Figure | null)[] {
@@ -141,7 +142,7 @@ function StateBanner({ env, model, now }: Shown): JSX.Element | null {
   if (question) return <QuestionBanner {...question} now={now} />;
   const retrying = model && openSteps(model).find((step) => step.status === "retrying");
   if (!retrying || retrying.retry_at === undefined) return null;
-  const length = retrying.ended_at === undefined ? "" : ` (backoff ${format.duration(retrying.retry_at - retrying.ended_at)})`;
+  const length = retrying.ended_at === undefined ? "" : ` (backoff ${format.nominal(retrying.retry_at - retrying.ended_at)})`;
   return (
     <Banner role="bad" icon="retry">
       Next attempt <strong>{format.backoff(retrying.retry_at - now)}</strong>{length}

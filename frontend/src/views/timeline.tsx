@@ -9,7 +9,7 @@ import { past, runStatus, STATUS, type Status } from "../status";
 import { isTerminal, type StepState } from "../wire";
 import { Announcer } from "./announce";
 import { StepDetail } from "./detail";
-import { connectionOf, type Connection } from "./env";
+import { connectionOf, knownUntil, type Connection } from "./env";
 import { Grid, StepTable } from "./grid";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest } from "./people";
@@ -33,7 +33,7 @@ export function RunTimeline({ controller }: { controller: TimelineController }):
   const model = follower?.model ?? NO_RUN;
   const over = model.run !== null && isTerminal(model.run.status);
   const connection = connectionOf(env, over);
-  const now = connection.live || connection.value === "connecting" ? env.clock.now() : model.heardAt;
+  const now = knownUntil(env, connection, model.heardAt);
   const known = statusOf(controller, model, now);
   const status = connection.stale ? past(known) : known;
   const rows = useRows(controller, model);
@@ -135,7 +135,7 @@ function TimelineBody({ controller, model, connection, rows, over, now }: Shown)
   const end = over ? model.run?.ended_at ?? model.heardAt : now;
   const since = connection.value === "reconnecting" ? controller.env.link.state().lostAt : undefined;
   const staleWords = !connection.stale ? "" : since === undefined ? "last known"
-    : `last heard of ${format.ago(Date.now() - since)}`;
+    : `last heard of ${format.ago(controller.env.clock.now() - controller.env.clock.at(since))}`;
   return (
     <div class={`inb-wrap${attempts.length ? " detailed" : ""}`}>
       <div>

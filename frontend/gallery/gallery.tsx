@@ -1,0 +1,45 @@
+/** A page with every view in every state; `?theme=dark&width=400&only=s-` choose what is shown. */
+import "../src/css/widget.css";
+import "./gallery.css";
+import { mount } from "../src/mount";
+import { Facts } from "../src/realtime/facts";
+import { replayEnv } from "./replay";
+import { SCENES, type Scene } from "./scenes";
+
+const query = new URLSearchParams(location.search);
+document.documentElement.dataset.theme = query.get("theme") ?? "light";
+
+function draw(scene: Scene, main: HTMLElement): void {
+  const figure = document.createElement("figure");
+  const width = Number(query.get("width")) || scene.width || 760;
+  figure.id = scene.id;
+  figure.style.setProperty("--w", `${width}px`);
+  const caption = figure.appendChild(document.createElement("figcaption"));
+  caption.textContent = scene.title;
+  const box = figure.appendChild(document.createElement("div"));
+  main.appendChild(figure);
+  const facts = new Facts();
+  drawBeside(scene, facts);
+  mount(box, { view: scene.view, params: scene.params, initial: scene.initial ?? {} }, replayEnv(scene.recording, facts));
+  setTimeout(() => act(scene, box), 120);
+}
+
+/** A view that is not shown, for what it tells the one that is. */
+function drawBeside(scene: Scene, facts: Facts): void {
+  const channel = Object.keys(scene.recording.channels)[1] ?? Object.keys(scene.recording.channels)[0];
+  const views = scene.beside === "both" ? ["token-stream", "approval"] : scene.beside ? [scene.beside] : [];
+  for (const view of views) {
+    const data = Object.keys(scene.recording.channels).find((name) => name.startsWith("ai:")) ?? channel;
+    const params = { channel: data, topic: view === "approval" ? "approvals" : null, topics: view === "approval" ? null : ["tokens"] };
+    mount(document.createElement("div"), { view, params, initial: {} }, replayEnv(scene.recording, facts));
+  }
+}
+
+function act(scene: Scene, box: HTMLElement): void {
+  if (scene.select) box.querySelector<HTMLElement>(`[data-hash="${scene.select}"]`)?.click();
+  if (scene.click) [...box.querySelectorAll("button")].find((button) => button.textContent?.startsWith(scene.click ?? ""))?.click();
+}
+
+const main = document.body.appendChild(document.createElement("main"));
+const only = query.get("only") ?? "";
+for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);

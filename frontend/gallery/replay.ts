@@ -1,0 +1,55 @@
+/** A link that replays recorded messages: what a server would deliver, without one. */
+import { Clock } from "../src/realtime/clock";
+import { Facts } from "../src/realtime/facts";
+import type { Link, LinkState, Reply, Sink, Subscribe } from "../src/realtime/protocol";
+import { parseMessages } from "../src/wire";
+import type { Env } from "../src/views/env";
+
+export interface Recording {
+  readonly channels: Readonly<Record<string, readonly object[]>>;
+  readonly runs?: Readonly<Record<string, object>>;
+  readonly steps?: Readonly<Record<string, object>>;
+  /** The moment at which the picture is taken. */
+  readonly now: number;
+  readonly link?: LinkState;
+  /** Requests that never get an answer, for pictures of sending. */
+  readonly mute?: boolean;
+}
+
+export class ReplayLink implements Link {
+  constructor(private readonly recording: Recording) {}
+
+  subscribe(request: Subscribe, sink: Sink): () => void {
+    const messages = parseMessages(this.recording.channels[request.channel] ?? []);
+    queueMicrotask(() => {
+      if (this.state().phase === "saved") return;
+      sink.subscribed?.(0, (messages.at(-1)?.offset ?? -1) + 1);
+      if (messages.length) sink.messages(messages);
+    });
+    return () => undefined;
+  }
+
+  request(method: "GET" | "POST", path: string): Promise<Reply> {
+    const { runs = {}, steps = {}, mute } = this.recording;
+    if (method === "POST") return mute ? new Promise(() => undefined) : Promise.resolve({ status: 200, body: { ids: [] } });
+    const [, run, , hash] = path.split("/");
+    const found = hash === undefined ? runs[run ?? ""] : steps[hash];
+    return Promise.resolve(found ? { status: 200, body: found } : { status: 404, body: null });
+  }
+
+  state(): LinkState {
+    return this.recording.link ?? { phase: "live", via: "server" };
+  }
+
+  onState(): () => void {
+    return () => undefined;
+  }
+
+  retryNow(): void {}
+
+  close(): void {}
+}
+
+export function replayEnv(recording: Recording, facts = new Facts()): Omit<Env, "savedAt"> {
+  return { link: new ReplayLink(recording), clock: new Clock(() => recording.now), facts, still: true };
+}
