@@ -13,6 +13,7 @@ from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
 from inngest_nb.engine.subscriptions import Subscriptions
+from inngest_nb.engine.views import attempts, read_log, run_view
 from inngest_nb.errors import InngestError
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import VERSION, Message
@@ -36,6 +37,9 @@ class Session:
             "result": self._result,
             "cancel": self._cancel,
             "publish": self._publish_request,
+            "view": self._view,
+            "attempts": self._attempts,
+            "messages": self._messages,
         }
 
     def receive(self, messages: list[Message]) -> None:
@@ -204,6 +208,16 @@ class Session:
         self._publish(params)
         await self._engine.core.hub.written()
         return None
+
+    async def _view(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(run_view(self._engine, params["run_id"])).decode()
+
+    async def _attempts(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(attempts(self._engine, params["run_id"], params["hash"])).decode()
+
+    async def _messages(self, params: dict[str, Any]) -> Any:
+        messages, following = await read_log(self._engine, params["channel"], params.get("since", 0), params["limit"])
+        return orjson.dumps({"messages": messages, "next": following}).decode()
 
     def _state(self, run: Run) -> str:
         """The run as JSON text: RunState with its output and its events."""

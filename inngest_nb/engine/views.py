@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.journal.journal import SQL
@@ -41,3 +43,14 @@ def attempts(engine: Engine, run_id: str, step_hash: str) -> list[dict[str, Any]
     ]
 
 
+async def read_log(engine: Engine, channel: str, since: int, limit: int) -> tuple[list[orjson.Fragment], int]:
+    """Messages of a channel that are there now, from an offset on, and the offset to go on from."""
+    subscription = engine.core.hub.subscribe(channel, None, since)
+    messages: list[orjson.Fragment] = []
+    try:
+        while subscription.cursor < subscription.visible and len(messages) < limit:
+            batch = await subscription.next_batch(limit - len(messages))
+            messages += [orjson.Fragment(message) for message in batch.messages]
+    finally:
+        subscription.close()
+    return messages, subscription.cursor

@@ -17,7 +17,7 @@ from inngest_nb.links.link import Link
 from inngest_nb.links.locate import find_server, label
 from inngest_nb.links.server import ServerLink
 
-__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "link_to", "provide"]
+__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "provide"]
 
 ENGINES = ("auto", "server", "embedded", "inngest")
 DEFAULT_DATA_DIR = ".inngest_nb"
@@ -72,6 +72,12 @@ def _embedded_link(data_dir: str | Path | None) -> Link:
     if link is None:
         link = _links[key] = EmbeddedLink(path, label=label())
     return link
+
+
+def current_link() -> Link:
+    """The link used last, or a new one as "auto" chooses it: for views that are given a channel and nothing else."""
+    with _lock:
+        return next(reversed(_links.values())) if _links else link_to("auto", None)
 
 
 def provide(link: Link | None) -> None:

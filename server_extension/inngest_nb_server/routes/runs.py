@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
-import orjson
-from inngest_nb.engine.views import attempts, run_view
+from inngest_nb.engine.views import attempts, read_log, run_view
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -63,16 +61,9 @@ class MessagesHandler(Handler):
     @authorized
     async def get(self, name: str) -> None:
         """Messages of a channel from an offset on: ?since=&limit=."""
-        limit = self.integer("limit", 1000, most=10_000)
-        subscription = self.engine.core.hub.subscribe(unquote(name), None, self.integer("since", 0, most=2**62))
-        messages: list[Any] = []
-        try:
-            while subscription.cursor < subscription.visible and len(messages) < limit:
-                batch = await subscription.next_batch(limit - len(messages))
-                messages += [orjson.Fragment(message) for message in batch.messages]
-        finally:
-            subscription.close()
-        self.answer({"messages": messages, "next": subscription.cursor})
+        since, limit = self.integer("since", 0, most=2**62), self.integer("limit", 1000, most=10_000)
+        messages, following = await read_log(self.engine, unquote(name), since, limit)
+        self.answer({"messages": messages, "next": following})
 
 
 ROUTES = [

@@ -1,0 +1,107 @@
+"""What a view needs of an engine, over any link: frames, requests, and the state to draw before anything is live."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from inngest_nb.errors import FunctionNotFoundError, InngestError, JournalUnavailable, RunNotFoundError
+from inngest_nb.jsontext import loads
+from inngest_nb.links import current_link
+
+if TYPE_CHECKING:
+    from inngest_nb.links.link import Link
+
+SNAPSHOT_MESSAGES = 5_000
+OnMessages = Callable[[list[dict[str, Any]]], None]
+OnGap = Callable[[int, int], None]
+
+
+class Source:
+    """The engine as views see it. Callbacks come from the link's thread."""
+
+    def __init__(self, link: Link | None = None) -> None:
+        self._link = link or current_link()
+
+    @property
+    def kind(self) -> str:
+        """"server" or "embedded"."""
+        return self._link.kind
+
+    @property
+    def link(self) -> Link:
+        """The link underneath."""
+        return self._link
+
+    # -- live ------------------------------------------------------------------------------------
+
+    def subscribe(
+        self, channel: str, topics: list[str] | None, since: str | int, on_messages: OnMessages, on_gap: OnGap
+    ) -> Callable[[], None]:
+        """Follow a channel; returns the way to stop."""
+        return self._link.follow(channel, topics, since, on_messages, on_gap, lambda error: None)
+
+    def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` whenever `snapshot(params)` may differ; returns the way to stop."""
+        name = params.get("channel") or params["run_id"]
+        return self.subscribe(name, None, "now", lambda messages: changed(), lambda first, lost: changed())
+
+    # -- requests, as the server's REST routes answer them -----------------------------------------
+
+    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        """Answer what a view asks for over its comm: status and JSON body."""
+        try:
+            return 200, self._route(method, path, body, headers or {})
+        except (RunNotFoundError, FunctionNotFoundError) as exc:
+            return 404, {"error": exc.message, "code": exc.code}
+        except JournalUnavailable as exc:
+            return 503, {"error": exc.message, "code": exc.code}
+        except InngestError as exc:
+            return 400, {"error": exc.message, "code": exc.code}
+
+    def _route(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        parts = [unquote(part) for part in path.split("?")[0].strip("/").split("/")]
+        match (method, parts):
+            case ("POST", ["events"]):
+                events = body if isinstance(body, list) else [body]
+                key = {name.lower(): value for name, value in headers.items()}.get("idempotency-key")
+                return {"ids": self._link.call("send", {"events": events, "key": key})}
+            case ("GET", ["runs", run_id]):
+                return loads(self._link.call("view", {"run_id": run_id}))
+            case ("POST", ["runs", run_id, "cancel"]):
+                return {"run": loads(self._link.call("cancel", {"run_id": run_id, "reason": "cancelled in the notebook"}))}
+            case ("GET", ["runs", run_id, "steps", step_hash]):
+                return {"attempts": loads(self._link.call("attempts", {"run_id": run_id, "hash": step_hash}))}
+        raise RunNotFoundError(f"there is no route {method} {path}")
+
+    # -- the state to draw first -------------------------------------------------------------------
+
+    def snapshot(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The last known state for a view's params; what cannot be had is left out."""
+        initial: dict[str, Any] = {"saved_at": time.time() * 1000}
+        with contextlib.suppress(InngestError):
+            if "channel" in params:
+                initial["messages"] = self.messages(params["channel"])
+                initial["runs"] = {run_id: self.view(run_id) for run_id in _runs_in(initial["messages"])}
+            elif params.get("run_id"):
+                initial["run"] = self.view(params["run_id"])
+        return initial
+
+    def messages(self, channel: str) -> list[dict[str, Any]]:
+        """What is in a channel's log now."""
+        answer = loads(self._link.call("messages", {"channel": channel, "since": 0, "limit": SNAPSHOT_MESSAGES}))
+        found: list[dict[str, Any]] = answer["messages"]
+        return found
+
+    def view(self, run_id: str) -> dict[str, Any]:
+        """{"run": RunState, "steps": [StepState, …]}."""
+        view: dict[str, Any] = loads(self._link.call("view", {"run_id": run_id}))
+        return view
+
+
+def _runs_in(messages: list[dict[str, Any]]) -> list[str]:
+    """The runs that published, the latest ones, in order."""
+    return list(dict.fromkeys(m["run_id"] for m in messages if m.get("run_id")))[-8:]
