@@ -51,8 +51,12 @@ class Policy:
         for stop in self._stops:
             stop()
 
-    def _follow(self, channel: str, topics: list[str] | None, on_messages: Callable[[list[dict[str, Any]]], None]) -> None:
-        self._stops.append(self._link.follow(channel, topics, "start", on_messages, lambda first, lost: None, lambda error: None))
+    def _follow(
+        self, channel: str, topics: list[str] | None, on_messages: Callable[[list[dict[str, Any]]], None]
+    ) -> None:
+        self._stops.append(
+            self._link.follow(channel, topics, "start", on_messages, lambda first, lost: None, lambda error: None)
+        )
 
     def _asked(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
@@ -74,5 +78,9 @@ class Policy:
                 self._answer(message["run_id"], step["hash"], question, wait["event"])
 
     def _answer(self, run_id: str, step_hash: str, question: dict[str, Any], event: str) -> None:
-        answer = {"name": self._event or event, "data": {**question, "approved": self._approved}, "user": {"name": "policy"}}
+        answer = {
+            "name": self._event or event,
+            "data": {**question, "approved": self._approved},
+            "user": {"name": "policy"},
+        }
         self._link.request("send", {"events": [answer], "key": f"policy:{run_id}:{step_hash}"})

@@ -36,7 +36,12 @@ class Inngest:
     """
 
     def __init__(
-        self, app_id: str, *, engine: str = "auto", data_dir: str | Path | None = None, logger: logging.Logger | None = None
+        self,
+        app_id: str,
+        *,
+        engine: str = "auto",
+        data_dir: str | Path | None = None,
+        logger: logging.Logger | None = None,
     ) -> None:
         if not isinstance(app_id, str) or not app_id:
             raise FunctionConfigInvalidError(f"app_id must be a non-empty string, not {app_id!r}")
@@ -77,9 +82,13 @@ class Inngest:
         """
         triggers = trigger if isinstance(trigger, list) else [trigger]
         if not triggers or not all(isinstance(item, (TriggerEvent, TriggerCron)) for item in triggers):
-            raise FunctionConfigInvalidError(f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}")
+            raise FunctionConfigInvalidError(
+                f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}"
+            )
         if any(isinstance(item, TriggerCron) for item in triggers):
-            raise FunctionConfigInvalidError(f"function {fn_id!r}: cron triggers are not available on this engine yet; use TriggerEvent")
+            raise FunctionConfigInvalidError(
+                f"function {fn_id!r}: cron triggers are not available on this engine yet; use TriggerEvent"
+            )
 
         def decorate(handler: Callable[..., Any]) -> Function:
             function = Function(
@@ -127,7 +136,12 @@ class Inngest:
         return Run(link, link.call("run", {"run_id": run_id}))
 
     def runs(
-        self, *, function: Function | str | None = None, status: str | None = None, event_id: str | None = None, limit: int = 100
+        self,
+        *,
+        function: Function | str | None = None,
+        status: str | None = None,
+        event_id: str | None = None,
+        limit: int = 100,
     ) -> list[Run]:
         """Runs, newest first; `function` is a Function, its local or its full id; `event_id` is an internal id."""
         link = self._link()
@@ -152,7 +166,9 @@ def _checked_engine(engine: str) -> str:
     if engine not in ENGINES:
         raise LinkError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     if engine == "inngest":
-        raise LinkError('engine="inngest" (a real Inngest server) is not available in this version; use "server", "embedded" or "auto"')
+        raise LinkError(
+            'engine="inngest" (a real Inngest server) is not available in this version; use "server", "embedded" or "auto"'
+        )
     return engine
 
 

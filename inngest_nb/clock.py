@@ -34,7 +34,11 @@ class Clock:
 def encode_ulid(ms: int, randomness: int) -> str:
     """The 26 letters of the ULID with this time (48 bits) and randomness (80 bits)."""
     value = (ms << 80) | randomness
-    return _ALPHABET[value >> 125] + "".join(_PAIRS[value >> shift & 1023] for shift in range(115, -1, -10)) + _ALPHABET[value & 31]
+    return (
+        _ALPHABET[value >> 125]
+        + "".join(_PAIRS[value >> shift & 1023] for shift in range(115, -1, -10))
+        + _ALPHABET[value & 31]
+    )
 
 
 def to_iso(us: int) -> str:

@@ -125,7 +125,9 @@ class Function:
         return f"Function({self.id!r}, started by {starts})"
 
 
-def _in_own_thread(execution: Execution, handler: Callable[[ContextSync], Any], ctx: ContextSync) -> asyncio.Future[Any]:
+def _in_own_thread(
+    execution: Execution, handler: Callable[[ContextSync], Any], ctx: ContextSync
+) -> asyncio.Future[Any]:
     """A sync body gets a thread of its own: it may wait for days, which no pool should."""
     loop = execution.worker.loop
     future: asyncio.Future[Any] = loop.create_future()
@@ -140,12 +142,14 @@ def _in_own_thread(execution: Execution, handler: Callable[[ContextSync], Any], 
 
     def body() -> None:
         current_execution.set(execution)
+        value: Any = None
+        error: BaseException | None = None
         try:
-            value, error = handler(ctx), None
+            value = handler(ctx)
         except StopIteration as exc:  # a future cannot carry it
-            value, error = None, RuntimeError(f"the body raised StopIteration: {exc}")
+            error = RuntimeError(f"the body raised StopIteration: {exc}")
         except BaseException as exc:  # noqa: BLE001  # whatever user code raises is an outcome
-            value, error = None, exc
+            error = exc
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, error, value)
 
@@ -161,10 +165,18 @@ def _check(function: Function) -> None:
         raise FunctionConfigInvalidError(f"{where}: the handler must be callable, not {function._handler!r}")  # noqa: SLF001
     retries = function._retries  # noqa: SLF001
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= MAX_RETRIES:
-        raise FunctionConfigInvalidError(f"{where}: retries must be a whole number from 0 to {MAX_RETRIES}, not {retries!r}")
+        raise FunctionConfigInvalidError(
+            f"{where}: retries must be a whole number from 0 to {MAX_RETRIES}, not {retries!r}"
+        )
     backoff = function._backoff  # noqa: SLF001
-    if not (backoff is None or backoff == "inngest" or (isinstance(backoff, (int, float)) and not isinstance(backoff, bool) and backoff >= 0)):
-        raise FunctionConfigInvalidError(f'{where}: backoff must be None, "inngest" or a number of seconds, not {backoff!r}')
+    if not (
+        backoff is None
+        or backoff == "inngest"
+        or (isinstance(backoff, (int, float)) and not isinstance(backoff, bool) and backoff >= 0)
+    ):
+        raise FunctionConfigInvalidError(
+            f'{where}: backoff must be None, "inngest" or a number of seconds, not {backoff!r}'
+        )
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:
         raise FunctionConfigInvalidError(f"{where}: handler and on_failure must both be async or both be sync")

@@ -60,13 +60,20 @@ class ClientRealtime:
 
         link = self._client._link()  # noqa: SLF001
         names = topic_names(channel, topics)
-        return Subscription(link, channel_name(channel), names, since, load=load, on_message=on_message, on_error=on_error)
+        return Subscription(
+            link, channel_name(channel), names, since, load=load, on_message=on_message, on_error=on_error
+        )
 
 
 def _message(ref: Any, data: Any) -> dict[str, Any]:
     publication = as_publication(ref, data)
     text = validate(publication.ref, publication.data)
-    message: dict[str, Any] = {"channel": publication.ref.channel, "topic": publication.ref.topic, "data": text, "created_at": now_us()}
+    message: dict[str, Any] = {
+        "channel": publication.ref.channel,
+        "topic": publication.ref.topic,
+        "data": text,
+        "created_at": now_us(),
+    }
     execution, step = current_execution.get(), current_step.get()
     if execution is not None:
         message |= {"run_id": execution.run_id, "fn_id": execution.fn_id}

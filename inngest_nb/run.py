@@ -78,7 +78,9 @@ class Run:
             return self._settle(future.result(timeout))
         except TimeoutError:
             future.cancel()
-            raise TimeoutError(f"run {self.id} of {self.function_id} is still {self.status} after {timeout:g} s; it goes on") from None
+            raise TimeoutError(
+                f"run {self.id} of {self.function_id} is still {self.status} after {timeout:g} s; it goes on"
+            ) from None
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait().__await__()

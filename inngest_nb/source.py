@@ -28,7 +28,7 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """"server" or "embedded"."""
+        """ "server" or "embedded"."""
         return self._link.kind
 
     @property
@@ -51,7 +51,9 @@ class Source:
 
     # -- requests, as the server's REST routes answer them -----------------------------------------
 
-    def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         """Answer what a view asks for over its comm: status and JSON body."""
         try:
             return 200, self._route(method, path, body, headers or {})
@@ -63,7 +65,7 @@ class Source:
             return 400, {"error": exc.message, "code": exc.code}
 
     def _route(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
-        parts = [unquote(part) for part in path.split("?")[0].strip("/").split("/")]
+        parts = [unquote(part) for part in path.split("?", maxsplit=1)[0].strip("/").split("/")]
         match (method, parts):
             case ("POST", ["events"]):
                 events = body if isinstance(body, list) else [body]
@@ -72,7 +74,9 @@ class Source:
             case ("GET", ["runs", run_id]):
                 return loads(self._link.call("view", {"run_id": run_id}))
             case ("POST", ["runs", run_id, "cancel"]):
-                return {"run": loads(self._link.call("cancel", {"run_id": run_id, "reason": "cancelled in the notebook"}))}
+                return {
+                    "run": loads(self._link.call("cancel", {"run_id": run_id, "reason": "cancelled in the notebook"}))
+                }
             case ("GET", ["runs", run_id, "steps", step_hash]):
                 return {"attempts": loads(self._link.call("attempts", {"run_id": run_id, "hash": step_hash}))}
         raise RunNotFoundError(f"there is no route {method} {path}")

@@ -30,7 +30,9 @@ class Core:
     progress: Progress
     intake: Intake
 
-    def __init__(self, *, journal: Journal, hub: Hub, clock: Clock, loop: asyncio.AbstractEventLoop, rng: random.Random) -> None:
+    def __init__(
+        self, *, journal: Journal, hub: Hub, clock: Clock, loop: asyncio.AbstractEventLoop, rng: random.Random
+    ) -> None:
         self.journal, self.hub, self.clock, self.loop, self.rng = journal, hub, clock, loop, rng
         self.functions = Functions()
         self.peers = Peers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import OrderedDict
+from pathlib import Path
 
 import orjson
 
@@ -183,7 +184,6 @@ def is_dead(peer: Peer) -> bool:
 
 def _is_zombie(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split(maxsplit=1)[0] == "Z"
     except OSError:
         return False

@@ -32,9 +32,11 @@ class Engine:
         JournalUnavailable, JournalCorrupt: its files cannot be used.
     """
 
-    def __init__(self, data_dir: Path, *, holder: str = "an engine", clock: Clock | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *, holder: str = "an engine", clock: Clock | None = None, seed: int | None = None
+    ) -> None:
         self.data_dir = Path(data_dir)
-        self._holder, self._clock, self._rng = holder, clock or Clock(), random.Random(seed)
+        self._holder, self._clock, self._rng = holder, clock or Clock(), random.Random(seed)  # noqa: S311  # jitter
         self._watchers: dict[str, list[asyncio.Future[Run]]] = {}
         self._lock: DataDirLock | None = None
         self.core: Core
@@ -105,9 +107,18 @@ class Engine:
         writes: list[Write] = []
         for config in configs:
             if not config["triggers"]:
-                raise FunctionConfigInvalidError(f"function {config['id']!r} has no trigger; pass trigger=TriggerEvent(event=…)")
+                raise FunctionConfigInvalidError(
+                    f"function {config['id']!r} has no trigger; pass trigger=TriggerEvent(event=…)"
+                )
             if self.core.functions.put(from_config(config)):
-                row = (config["id"], config["app_id"], config["name"], encode_config(config), config["code_hash"], self._clock.now())
+                row = (
+                    config["id"],
+                    config["app_id"],
+                    config["name"],
+                    encode_config(config),
+                    config["code_hash"],
+                    self._clock.now(),
+                )
                 writes.append((SQL.save_function, row))
         if writes:
             self.core.journal.submit(writes, lambda error: None)
@@ -115,11 +126,15 @@ class Engine:
 
     # -- events and runs -----------------------------------------------------------------------
 
-    async def send(self, events: list[dict[str, Any]], *, user: dict[str, Any] | None = None, key: str | None = None) -> list[str]:
+    async def send(
+        self, events: list[dict[str, Any]], *, user: dict[str, Any] | None = None, key: str | None = None
+    ) -> list[str]:
         """Accept events; returns their internal ids once they are durable."""
         return await self.core.intake.send(events, user=user, key=key)
 
-    async def start_function(self, fn_id: str, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None) -> Run:
+    async def start_function(
+        self, fn_id: str, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None
+    ) -> Run:
         """Start one function with an event that no other function sees."""
         return await self.core.intake.start(self.core.functions.require(fn_id), event, user=user, key=key)
 
@@ -130,7 +145,9 @@ class Engine:
             raise RunNotFoundError(f"run {run_id!r} is not known to the engine of {self.data_dir}")
         return run
 
-    def runs(self, *, function: str | None = None, status: str | None = None, event_id: str | None = None, limit: int = 100) -> list[Run]:
+    def runs(
+        self, *, function: str | None = None, status: str | None = None, event_id: str | None = None, limit: int = 100
+    ) -> list[Run]:
         """Runs, newest first."""
         filters = {"function": function, "status": status, "event_id": event_id, "limit": limit}
         ids = self.core.journal.reader.execute(SQL.list_runs, filters).fetchall()
@@ -167,5 +184,3 @@ def _make_dir(path: Path) -> None:
     except OSError as exc:
         message = f"the data directory {path} cannot be made ({exc.strerror}); choose another one with data_dir=…"
         raise JournalUnavailable(message) from exc
-
-

@@ -72,7 +72,9 @@ class Functions:
         function = self._by_id.get(fn_id)
         if function is None:
             known = ", ".join(sorted(self._by_id)) or "none"
-            raise FunctionNotFoundError(f"function {fn_id!r} is not registered with this engine; registered: {known}. Run the cell that defines it")
+            raise FunctionNotFoundError(
+                f"function {fn_id!r} is not registered with this engine; registered: {known}. Run the cell that defines it"
+            )
         return function
 
     def started_by(self, event: StoredEvent) -> list[Function]:

@@ -38,7 +38,12 @@ class Intake:
         self._keys: OrderedDict[str, str] = OrderedDict()
 
     async def send(
-        self, events: list[dict[str, Any]], *, user: dict[str, Any] | None = None, key: str | None = None, internal: bool = False
+        self,
+        events: list[dict[str, Any]],
+        *,
+        user: dict[str, Any] | None = None,
+        key: str | None = None,
+        internal: bool = False,
     ) -> list[str]:
         """Accept events; returns their internal ids in order.
 
@@ -46,7 +51,10 @@ class Intake:
             EventInvalidError: one of them is refused; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
-        checked = [validate_event(event, now_ms=self._core.clock.now() // 1000, position=i, internal=internal) for i, event in enumerate(events)]
+        checked = [
+            validate_event(event, now_ms=self._core.clock.now() // 1000, position=i, internal=internal)
+            for i, event in enumerate(events)
+        ]
         ids: list[str] = []
         plans: list[Plan] = []
         for position, event in enumerate(checked):
@@ -58,7 +66,9 @@ class Intake:
         await self._commit(plans)  # even without plans: a known id may still be on its way to the disk
         return ids
 
-    async def start(self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None) -> Run:
+    async def start(
+        self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None
+    ) -> Run:
         """Accept an event that starts one function only; returns its queued run."""
         checked = validate_event(event, now_ms=self._core.clock.now() // 1000, position=0, internal=True)
         plan = self._plan(self._store(checked, user), function, key)
@@ -80,7 +90,9 @@ class Intake:
             data["result"] = loads(run.output)
         if run.error is not None:
             data["error"] = loads(run.error)
-        names = ["inngest/function.finished"] + ([f"inngest/function.{run.status}"] if run.status != "completed" else [])
+        names = ["inngest/function.finished"] + (
+            [f"inngest/function.{run.status}"] if run.status != "completed" else []
+        )
         ts = self._core.clock.now() // 1000
         ids = ["", run.id]
         return [

@@ -86,9 +86,13 @@ class Lifecycle:
         """Tell the run's own channel about an attempt or a wait."""
         state = step_state(run.id, row, function.max_attempts if function else None, **extra)
         data = orjson.dumps(state).decode()
-        self._hub.publish(Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt, self._clock.now()))
+        self._hub.publish(
+            Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt, self._clock.now())
+        )
 
-    def settle(self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None) -> None:
+    def settle(
+        self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None
+    ) -> None:
         """Commit or roll back what a step has published since it began."""
         channels = run.unsettled.pop(step_id, None)
         if not channels:
@@ -96,7 +100,9 @@ class Lifecycle:
         body = dense({"run_id": run.id, "step_id": step_id, "hash": step_hash, "attempt": attempt, "reason": reason})
         data = orjson.dumps(body).decode()
         for channel in (*channels, run.id):
-            self._hub.publish(Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt, self._clock.now()))
+            self._hub.publish(
+                Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt, self._clock.now())
+            )
 
     def roll_back_lost(self, run: Run, reason: str) -> None:
         """A worker vanished in the middle of steps: what they published is void."""

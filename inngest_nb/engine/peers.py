@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from inngest_nb.engine.records import Run
 from inngest_nb.protocol import Message
@@ -14,7 +15,7 @@ class Peer:
     """One connection: a kernel, a script, or the host's own worker."""
 
     id: str
-    send: Callable[[Message], None]
+    send: Callable[[Message], Any]
     user: str | None = None
     pid: int | None = None
     host: str = ""

@@ -52,10 +52,22 @@ class Progress:
         publish = message.get("publish")
         if publish is not None and status == "completed":
             key = f"{run.id}:{row.hash}"
-            writes.append((SQL.add_outbox, (key, orjson.dumps({**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}).decode())))
+            writes.append(
+                (
+                    SQL.add_outbox,
+                    (
+                        key,
+                        orjson.dumps(
+                            {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
+                        ).decode(),
+                    ),
+                )
+            )
         self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
 
-    def _step_kept(self, run: Run, message: Message, row: StepRow, writes: list[Write], error: Exception | None) -> None:
+    def _step_kept(
+        self, run: Run, message: Message, row: StepRow, writes: list[Write], error: Exception | None
+    ) -> None:
         if error is not None:  # the result exists nowhere else: keep offering it
             self._core.spawn(self._keep_offering(run, message, row, writes))
             return
@@ -65,7 +77,9 @@ class Progress:
             run.attempt = 0
             self._settle(run, row, "commit")
             if "publish" in message:
-                self._core.spawn(self.deliver(f"{run.id}:{row.hash}", message["publish"], run.id, run.fn_id, row.step_id))
+                self._core.spawn(
+                    self.deliver(f"{run.id}:{row.hash}", message["publish"], run.id, run.fn_id, row.step_id)
+                )
                 if run.touched is not None:
                     run.touched.add(message["publish"]["channel"])
             self._answer(run, {"op": "step.saved", "run_id": run.id, "hash": row.hash})
@@ -103,7 +117,11 @@ class Progress:
 
     def _delay_us(self, function: Function | None, message: Message) -> int:
         asked = message.get("retry_after_ms")
-        delay = asked if asked is not None else retry_delay_ms(function.backoff if function else None, message["attempt"], self._core.rng)
+        delay = (
+            asked
+            if asked is not None
+            else retry_delay_ms(function.backoff if function else None, message["attempt"], self._core.rng)
+        )
         return int(max(0.0, delay) * 1000)
 
     # -- durable publishes -----------------------------------------------------------------------
@@ -111,7 +129,15 @@ class Progress:
     async def deliver(self, key: str, publish: dict[str, str], run_id: str, fn_id: str, step_id: str) -> None:
         """Bring a memoized publish into the message log, once, then strike it from the outbox."""
         if not self._core.hub.has_key(key):
-            message = Publish(publish["channel"], publish["topic"], publish["data"], run_id=run_id, fn_id=fn_id, step_id=step_id, key=key)
+            message = Publish(
+                publish["channel"],
+                publish["topic"],
+                publish["data"],
+                run_id=run_id,
+                fn_id=fn_id,
+                step_id=step_id,
+                key=key,
+            )
             self._core.hub.publish(message)
         await self._core.hub.written()
         await self._core.journal.persist([(SQL.end_outbox, (key,))])
@@ -126,7 +152,14 @@ class Progress:
         row = self._row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
         writes: list[Write] = [self._insert(run.id, row, None)]
         if "event" in message:
-            wait = (run.id, row.hash, message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
+            wait = (
+                run.id,
+                row.hash,
+                message["event"],
+                message.get("if_exp"),
+                message["started_at"],
+                message["wake_at"],
+            )
             writes.append((SQL.add_wait, wait))
         parked = message["executing"] == 0 and run.status != "waiting"
         if parked:
@@ -138,7 +171,11 @@ class Progress:
         await self._core.journal.persist(writes)
         if run.status in ENDED:
             return
-        wait = {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])} if "event" in message else None
+        wait = (
+            {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])}
+            if "event" in message
+            else None
+        )
         self._core.lifecycle.step_changed(run, row, self._function(run), wait=dense(wait) if wait else None)
         if parked and run.status == "waiting":
             self._core.lifecycle.run_changed(run, self._function(run))
@@ -146,7 +183,9 @@ class Progress:
 
     def _open_wait(self, run: Run, message: Message) -> bool:
         try:
-            self._core.waits.add((run.id, message["hash"]), message["event"], message.get("if_exp"), run.event.as_object())
+            self._core.waits.add(
+                (run.id, message["hash"]), message["event"], message.get("if_exp"), run.event.as_object()
+            )
         except ExpressionError as exc:
             function = self._function(run)
             text = f"step {message['step_id']!r} of function {function.id if function else run.fn_id!r} waits with if_exp={message.get('if_exp')!r}: {exc.message}"
@@ -187,7 +226,9 @@ class Progress:
     def _tell_wait_over(self, run: Run, step_hash: str, event: StoredEvent | None) -> None:
         answered = None
         if event is not None:
-            answered = dense({"event_id": event.id, "user": fragment(event.user), "ts": event.ts, "data": fragment(event.data)})
+            answered = dense(
+                {"event_id": event.id, "user": fragment(event.user), "ts": event.ts, "data": fragment(event.data)}
+            )
         for row in self._core.journal.steps(run.id, step_hash):
             self._core.lifecycle.step_changed(run, row, self._function(run), answered=answered)
 
@@ -208,12 +249,22 @@ class Progress:
         self._core.dispatch.release(run)
         run.fresh, run.attempt, run.wake_at = False, message["attempt"] + 1, retry_at
         run.status = "queued"
-        writes: list[Write] = [(SQL.retry_run, (run.attempt, retry_at, orjson.dumps(message["error"]).decode(), run.id))]
+        writes: list[Write] = [
+            (SQL.retry_run, (run.attempt, retry_at, orjson.dumps(message["error"]).decode(), run.id))
+        ]
         self._core.spawn(self._core.journal.persist(writes))
         self._core.timers.add(Due(retry_at, "rerun", run.id))
         self._core.lifecycle.run_changed(run, function)
 
-    def end(self, run: Run, status: str, *, output: str | None = None, error: ErrorInfo | None = None, reason: str | None = None) -> None:
+    def end(
+        self,
+        run: Run,
+        status: str,
+        *,
+        output: str | None = None,
+        error: ErrorInfo | None = None,
+        reason: str | None = None,
+    ) -> None:
         """End the run: journal, then its peer, its watchers and the channels it touched."""
         if run.status in ENDED:
             return
@@ -253,6 +304,7 @@ class Progress:
 
     def _insert(self, run_id: str, row: StepRow, code_hash: str | None) -> Write:
         head: tuple[Any, ...] = (run_id, row.hash, row.attempt, row.step_id, row.index, row.op, row.status)
-        return (SQL.add_step, (*head, row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash))
-
-
+        return (
+            SQL.add_step,
+            (*head, row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash),
+        )

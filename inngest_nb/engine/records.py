@@ -27,14 +27,24 @@ class StoredEvent:
 
     def as_object(self) -> dict[str, Any]:
         """The event as expressions see it."""
-        event: dict[str, Any] = {"name": self.name, "data": orjson.loads(self.data), "id": self.event_id, "ts": float(self.ts)}
+        event: dict[str, Any] = {
+            "name": self.name,
+            "data": orjson.loads(self.data),
+            "id": self.event_id,
+            "ts": float(self.ts),
+        }
         if self.user is not None:
             event["user"] = orjson.loads(self.user)
         return event
 
     def as_text(self) -> str:
         """The event as a handler gets it, as JSON text."""
-        event: dict[str, Any] = {"name": self.name, "data": orjson.Fragment(self.data), "id": self.event_id, "ts": self.ts}
+        event: dict[str, Any] = {
+            "name": self.name,
+            "data": orjson.Fragment(self.data),
+            "id": self.event_id,
+            "ts": self.ts,
+        }
         if self.user is not None:
             event["user"] = orjson.Fragment(self.user)
         return orjson.dumps(event).decode()

@@ -24,7 +24,7 @@ Method = Callable[[dict[str, Any]], Awaitable[Any]]
 class Session:
     """A worker's or client's side of the conversation; `send` takes one message and must not block."""
 
-    def __init__(self, engine: Engine, send: Callable[[Message], None], *, user: str | None = None) -> None:
+    def __init__(self, engine: Engine, send: Callable[[Message], Any], *, user: str | None = None) -> None:
         self._engine, self._send, self._user = engine, send, user
         self._peer: Peer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,7 +122,15 @@ class Session:
         self._peer = peer
         kept = self._adopt(peer, known, message.get("live", {}))
         core.peers.add(peer)
-        self._send({"op": "ready", "version": VERSION, "engine_id": self._engine.id, "data_dir": str(self._engine.data_dir), "kept": kept})
+        self._send(
+            {
+                "op": "ready",
+                "version": VERSION,
+                "engine_id": self._engine.id,
+                "data_dir": str(self._engine.data_dir),
+                "kept": kept,
+            }
+        )
         self._register(peer, message["functions"])
 
     def _adopt(self, peer: Peer, known: Peer | None, live: dict[str, str]) -> list[str]:
@@ -159,12 +167,9 @@ class Session:
         run_id = message.get("run_id")
         run = self._engine.core.runs.get(run_id) if run_id else None
         step_id = message.get("step_id")
-        self._engine.core.hub.publish(
-            Publish(
-                message["channel"], message["topic"], message["data"], "data", run_id, message.get("fn_id"),
-                step_id, message.get("attempt"), message.get("created_at", 0),
-            )  # fmt: skip
-        )
+        about = (run_id, message.get("fn_id"), step_id, message.get("attempt"), message.get("created_at", 0))
+        publish = Publish(message["channel"], message["topic"], message["data"], "data", *about)
+        self._engine.core.hub.publish(publish)
         if run is None:
             return
         if run.touched is not None:

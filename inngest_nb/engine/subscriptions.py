@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from inngest_nb.hub import Batch, Hub, Subscription, Time
@@ -11,7 +11,7 @@ from inngest_nb.protocol import Message
 
 COALESCE_S = 0.008
 MAX_SUBSCRIPTIONS = 1000
-Send = Callable[[Message], None] | Callable[[Message], Awaitable[None]]
+Send = Callable[[Message], Any]
 
 
 class Subscriptions:
@@ -44,7 +44,11 @@ class Subscriptions:
         if topics is not None and not (isinstance(topics, list) and all(isinstance(t, str) for t in topics)):
             return f"topics must be a list of names or null, not {topics!r}"
         by_time = isinstance(since, dict) and isinstance(since.get("us"), int)
-        if not (since in ("now", "start") or by_time or (isinstance(since, int) and not isinstance(since, bool) and since >= 0)):
+        if not (
+            since in ("now", "start")
+            or by_time
+            or (isinstance(since, int) and not isinstance(since, bool) and since >= 0)
+        ):
             return f'since must be "now", "start" or an offset from 0 on, not {since!r}'
         if len(self._pumps) >= MAX_SUBSCRIPTIONS:
             return f"this connection already follows {MAX_SUBSCRIPTIONS} channels; unsubscribe from some"
@@ -64,7 +68,16 @@ class Subscriptions:
         log = subscription.log
         loop = asyncio.get_running_loop()
         try:
-            await self._say({"op": "subscribed", "id": name, "channel": log.name, "epoch": log.epoch, "first": log.first, "next": subscription.cursor})
+            await self._say(
+                {
+                    "op": "subscribed",
+                    "id": name,
+                    "channel": log.name,
+                    "epoch": log.epoch,
+                    "first": log.first,
+                    "next": subscription.cursor,
+                }
+            )
             while True:
                 batch = await subscription.next_batch()
                 began = loop.time()

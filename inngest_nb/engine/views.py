@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 
-
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.lifecycle import ms, run_state, step_state

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from inngest_nb.engine.records import StoredEvent
-from inngest_nb.expressions import Bound, WaitIndex, bind
 from inngest_nb.errors import ExpressionError
+from inngest_nb.expressions import Bound, WaitIndex, bind
 
 WaitId = tuple[str, str]  # run id, step hash
 
@@ -23,7 +23,7 @@ class Waits:
     """The open waits of all runs; each is claimed by the first event that matches it."""
 
     def __init__(self) -> None:
-        self._index = WaitIndex()
+        self._index: WaitIndex[WaitId] = WaitIndex()
         self._open: dict[WaitId, OpenWait] = {}
         self._by_run: dict[str, set[str]] = {}
 
@@ -49,7 +49,7 @@ class Waits:
     def claim(self, event: StoredEvent) -> list[OpenWait]:
         """Close and return every wait that the event ends."""
         view = event.as_object()
-        matched = [self._open[id] for id in self._index.candidates(view) if self._matches(id, view)]
+        matched = [self._open[wait] for wait in self._index.candidates(view) if self._matches(wait, view)]
         for wait in matched:
             self.discard(wait.id)
         return matched

@@ -53,7 +53,9 @@ class Hub:
                 "are sent. Publish a reference, or several smaller messages"
             )
         if self._unwritten >= MAX_UNWRITTEN:
-            raise PayloadError(f"{self._unwritten:,} messages wait for the disk ({self._writer.outage}); publish again later")
+            raise PayloadError(
+                f"{self._unwritten:,} messages wait for the disk ({self._writer.outage}); publish again later"
+            )
         log = self.log(publish.channel)
         if not publish.created_at:
             publish = publish._replace(created_at=self._clock.now())
@@ -145,7 +147,11 @@ class Hub:
         self._writer.submit(batch, done)
 
     def _forget_idle(self) -> None:
-        idle = [n for n, log in self._logs.items() if not log.readers and log.visible == log.next and log not in self._touched]
+        idle = [
+            n
+            for n, log in self._logs.items()
+            if not log.readers and log.visible == log.next and log not in self._touched
+        ]
         for name in idle[: _IDLE_LOGS // 2]:
             del self._logs[name]
 
@@ -185,5 +191,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return "unknown"
-
-

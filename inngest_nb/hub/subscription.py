@@ -39,7 +39,9 @@ class Batch:
 class Subscription:
     """Reads one channel from an offset on; any number of them are independent of each other."""
 
-    def __init__(self, hub: Hub, log: ChannelLog, topics: Iterable[str] | None, since: Since, epoch: int | None) -> None:
+    def __init__(
+        self, hub: Hub, log: ChannelLog, topics: Iterable[str] | None, since: Since, epoch: int | None
+    ) -> None:
         self._hub, self.log = hub, log
         self.topics = None if topics is None else frozenset(topics)
         self.cursor, self._gap = self._start(since, epoch)
@@ -78,7 +80,9 @@ class Subscription:
         if self.cursor >= log.tail_first:
             entries = log.from_tail(self.cursor, limit)
             self.cursor += len(entries)
-            return Batch(messages=[e.wire for e in entries if self._wanted(e.publish.topic, e.publish.kind)], next=self.cursor)
+            return Batch(
+                messages=[e.wire for e in entries if self._wanted(e.publish.topic, e.publish.kind)], next=self.cursor
+            )
         return await self._from_disk()
 
     async def _from_disk(self) -> Batch:

@@ -39,7 +39,14 @@ class Following:
 
     def message(self) -> Message:
         """The subscribe message."""
-        return {"op": "subscribe", "id": self.id, "channel": self.channel, "topics": self.topics, "since": self.since, "epoch": self.epoch}
+        return {
+            "op": "subscribe",
+            "id": self.id,
+            "channel": self.channel,
+            "topics": self.topics,
+            "since": self.since,
+            "epoch": self.epoch,
+        }
 
 
 class Link(ABC):
@@ -105,7 +112,9 @@ class Link(ABC):
         except TimeoutError:
             if future.done():
                 raise
-            raise errors.LinkError(f"the engine did not answer {method!r} within {timeout:g} s; {self.describe()}") from None
+            raise errors.LinkError(
+                f"the engine did not answer {method!r} within {timeout:g} s; {self.describe()}"
+            ) from None
 
     @abstractmethod
     def describe(self) -> str:
@@ -114,7 +123,13 @@ class Link(ABC):
     # -- subscriptions -------------------------------------------------------------------------
 
     def follow(
-        self, channel: str, topics: list[str] | None, since: str | int | dict[str, int], on_messages: OnMessages, on_gap: OnGap, on_error: Callable[[str], None]
+        self,
+        channel: str,
+        topics: list[str] | None,
+        since: str | int | dict[str, int],
+        on_messages: OnMessages,
+        on_gap: OnGap,
+        on_error: Callable[[str], None],
     ) -> Callable[[], None]:
         """Follow a channel; callbacks come from the connection's thread. Returns the way to stop."""
         following = Following(f"f{next(self._ids)}", channel, topics, since, on_messages, on_gap, on_error)

@@ -69,13 +69,17 @@ class ServerLink(Link):
         headers = {"Authorization": f"token {self._server.token}"} if self._server.token else {}
         request = HTTPRequest(url, headers=headers, connect_timeout=5, request_timeout=10)
         try:
-            socket = await websocket_connect(request, subprotocols=[SUBPROTOCOL], max_message_size=_MAX_FRAME, ping_interval=20)
+            socket = await websocket_connect(
+                request, subprotocols=[SUBPROTOCOL], max_message_size=_MAX_FRAME, ping_interval=20
+            )
         except (HTTPClientError, OSError) as exc:
             raise _refusal(exc, self._server) from exc
         await socket.write_message(orjson.dumps([self.worker.hello()]))
         frame = await socket.read_message()
         if frame is None:
-            raise LinkError(f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}")
+            raise LinkError(
+                f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}"
+            )
         first, *others = orjson.loads(frame)
         self._socket, self.connected = socket, True
         self._incoming([first, *others])

@@ -51,7 +51,11 @@ def _migrate(connection: sqlite3.Connection, package: str) -> None:
     """Create the schema, or apply every `migrations/NNNN_*.sql` above the stored version."""
     root = files(package)
     folder = root.joinpath("migrations")
-    steps = sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name) if folder.is_dir() else []
+    steps = (
+        sorted((p for p in folder.iterdir() if p.name.endswith(".sql")), key=lambda p: p.name)
+        if folder.is_dir()
+        else []
+    )
     latest = int(steps[-1].name[:4]) if steps else 1
     fresh = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0] == 0
     if fresh:
@@ -68,8 +72,9 @@ def _migrate(connection: sqlite3.Connection, package: str) -> None:
 
 
 def _script(connection: sqlite3.Connection, script: str, version: int) -> None:
+    # The script is a file of this package and the version a number.
     connection.executescript(
-        f"BEGIN IMMEDIATE;\n{script}\nINSERT OR REPLACE INTO meta VALUES ('schema_version', '{version}');\nCOMMIT;"
+        f"BEGIN IMMEDIATE;\n{script}\nINSERT OR REPLACE INTO meta VALUES ('schema_version', '{version}');\nCOMMIT;"  # noqa: S608
     )
 
 

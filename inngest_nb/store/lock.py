@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 
 from inngest_nb.errors import DataDirLocked, JournalUnavailable
+
+_log = logging.getLogger(__name__)
 
 
 class DataDirLock:
@@ -48,7 +50,7 @@ class DataDirLock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text.encode(), 0)
         except OSError as exc:  # a full disk: the lock itself holds without its text
-            print(f"inngest_nb: could not write {self.path}: {exc.strerror}", file=sys.stderr)
+            _log.warning("could not write %s: %s", self.path, exc.strerror)
 
     def release(self) -> None:
         """Give the directory back."""

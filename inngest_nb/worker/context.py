@@ -27,7 +27,9 @@ class CurrentStep:
     attempt: int
 
 
-current_execution: contextvars.ContextVar[Execution | None] = contextvars.ContextVar("inngest_nb_execution", default=None)
+current_execution: contextvars.ContextVar[Execution | None] = contextvars.ContextVar(
+    "inngest_nb_execution", default=None
+)
 current_step: contextvars.ContextVar[CurrentStep | None] = contextvars.ContextVar("inngest_nb_step", default=None)
 
 
@@ -77,7 +79,9 @@ class Context:
         """
         return await self._execution.publish(ref, data)
 
-    async def stream(self, ref: TopicRef[Any], chunks: AsyncIterable[T], *, to: Callable[[T], Any] | None = None) -> str:
+    async def stream(
+        self, ref: TopicRef[Any], chunks: AsyncIterable[T], *, to: Callable[[T], Any] | None = None
+    ) -> str:
         """Publish every piece of `chunks` and return what was collected.
 
         `to` turns a piece into the topic's data; without it the piece is the data. Pieces of text are joined.

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from inngest_nb.errors import NonRetriableError, OutputUnserializableError, StepDuplicateError, StepError, StepNestedError
+from inngest_nb.errors import (
+    NonRetriableError,
+    OutputUnserializableError,
+    StepDuplicateError,
+    StepError,
+    StepNestedError,
+)
 from inngest_nb.event import event_from_text
 from inngest_nb.jsontext import dumps, loads
 from inngest_nb.protocol import MAX_OUTPUT_BYTES, Message, RunStart
@@ -64,14 +70,19 @@ class Execution:
             self._report("run.done", {"output": output})
         except asyncio.CancelledError:
             if not self.stopped:
-                self._report("run.error", self._run_error(RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")))
+                self._report(
+                    "run.error",
+                    self._run_error(RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")),
+                )
         except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
             self._report("run.error", self._run_error(exc))
         except BaseException as exc:  # noqa: BLE001  # SystemExit in a body must not end the worker
             self._report("run.error", self._run_error(exc))
 
     def _run_error(self, exc: BaseException) -> Message:
-        retriable = not isinstance(exc, (NonRetriableError, StepError, StepDuplicateError, StepNestedError, OutputUnserializableError))
+        retriable = not isinstance(
+            exc, (NonRetriableError, StepError, StepDuplicateError, StepNestedError, OutputUnserializableError)
+        )
         code = getattr(exc, "code", "unknown")
         error = {"code": code, **describe(exc)}
         if isinstance(exc, StepError):
@@ -93,7 +104,9 @@ class Execution:
 
     # -- steps ---------------------------------------------------------------------------------
 
-    async def step(self, step_id: str, kind: str, call: Call, *, opts: str | None = None, publish: dict[str, str] | None = None) -> Any:
+    async def step(
+        self, step_id: str, kind: str, call: Call, *, opts: str | None = None, publish: dict[str, str] | None = None
+    ) -> Any:
         """Return what the step returned, now or in an earlier execution.
 
         Raises:
@@ -107,7 +120,10 @@ class Execution:
                 return value
             attempt = await self._first_attempt(step)
             while True:
-                message = await self._attempt(call, {"hash": step, "step_id": step_id, "index": index, "kind": kind, "attempt": attempt, "opts": opts})
+                message = await self._attempt(
+                    call,
+                    {"hash": step, "step_id": step_id, "index": index, "kind": kind, "attempt": attempt, "opts": opts},
+                )
                 if publish is not None and "output" in message:
                     message["publish"] = publish
                 reply = await self._ask(step, message)
@@ -263,16 +279,20 @@ class Execution:
 
 async def _outcome(call: Call) -> Any:
     value = call()
-    return await cast("Awaitable[Any]", value) if inspect.isawaitable(value) else value
+    return await value if inspect.isawaitable(value) else value
 
 
 def _as_output(value: Any, what: str) -> str:
     try:
         text = dumps(value)
     except TypeError as exc:
-        raise OutputUnserializableError(f"{what} returned unserializable data: {exc}. Return plain JSON values") from None
+        raise OutputUnserializableError(
+            f"{what} returned unserializable data: {exc}. Return plain JSON values"
+        ) from None
     if len(text) > MAX_OUTPUT_BYTES // 4 and (size := len(text.encode())) > MAX_OUTPUT_BYTES:
-        raise OutputUnserializableError(f"{what} returned {size:,} bytes of JSON; at most {MAX_OUTPUT_BYTES:,} are kept. Return a path or a key instead")
+        raise OutputUnserializableError(
+            f"{what} returned {size:,} bytes of JSON; at most {MAX_OUTPUT_BYTES:,} are kept. Return a path or a key instead"
+        )
     return text
 
 
@@ -285,5 +305,3 @@ def _text_of(data: Any) -> str:
 
 def _step_error(error: dict[str, Any]) -> StepError:
     return StepError(error.get("message", ""), error.get("name", "Error"), error.get("stack"))
-
-

@@ -6,7 +6,13 @@ import datetime
 import time
 from typing import Any
 
-from inngest_nb.errors import NonRetriableError, OutputUnserializableError, RetryAfterError, StepDuplicateError, StepNestedError
+from inngest_nb.errors import (
+    NonRetriableError,
+    OutputUnserializableError,
+    RetryAfterError,
+    StepDuplicateError,
+    StepNestedError,
+)
 from inngest_nb.worker.tracebacks import describe
 
 

@@ -50,7 +50,9 @@ class Step:
 
     async def _in_thread(self, handler: Callable[..., Any], args: Sequence[Any]) -> Any:
         context = contextvars.copy_context()
-        value = await self._execution.worker.loop.run_in_executor(self._execution.worker.threads, context.run, handler, *args)
+        value = await self._execution.worker.loop.run_in_executor(
+            self._execution.worker.threads, context.run, handler, *args
+        )
         return await value if inspect.isawaitable(value) else value
 
     async def sleep(self, step_id: str, duration: Duration) -> None:
@@ -61,12 +63,16 @@ class Step:
         """Sleep until a time; a naive one is local time, a past one is now."""
         await self._execution.wait(step_id, "sleep", _until(int(until.timestamp() * 1e6)))
 
-    async def wait_for_event(self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None) -> Event | None:
+    async def wait_for_event(
+        self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None
+    ) -> Event | None:
         """Wait for the first event of this name for which `if_exp` is true; None after `timeout`.
 
         In `if_exp`, `event` is the run's own event and `async` the arriving one. Events that came before are not seen.
         """
-        return _event_or_none(await self._execution.wait(step_id, "wait_for_event", _for_event(step_id, event, timeout, if_exp)))
+        return _event_or_none(
+            await self._execution.wait(step_id, "wait_for_event", _for_event(step_id, event, timeout, if_exp))
+        )
 
     async def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """Send events, once; returns their internal ids."""
@@ -79,7 +85,9 @@ class Step:
             # The key makes a repeated attempt harmless: the engine knows what it has accepted under it.
             step = current_step.get()
             assert step is not None
-            return self._execution.worker.request("send", {"events": wire, "key": f"{self._execution.run_id}:{step.hash}"})
+            return self._execution.worker.request(
+                "send", {"events": wire, "key": f"{self._execution.run_id}:{step.hash}"}
+            )
 
         return call
 
@@ -174,7 +182,7 @@ def _wait_ms(step_id: str, duration: Duration) -> int:
 
 def _for_event(step_id: str, event: str, timeout: Duration, if_exp: str | None) -> Message:
     if not isinstance(event, str) or not event:
-        raise EventInvalidError(f"step {step_id!r} waits for an event without a name; pass event=\"app/name\"")
+        raise EventInvalidError(f"step {step_id!r} waits for an event without a name; pass event='app/name'")
     return {"event": event, "if_exp": if_exp, "wake_at": now_us() + _wait_ms(step_id, timeout) * 1000}
 
 

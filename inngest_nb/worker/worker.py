@@ -137,4 +137,4 @@ class Worker:
         """Let others run; wait while the connection is far behind."""
         await asyncio.sleep(0)
         while self._connection.backlog > _BACKLOG:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # the backlog is emptied by another thread

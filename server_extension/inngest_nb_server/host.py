@@ -31,7 +31,9 @@ class EngineHost:
             InngestError: why there is none.
         """
         if self._engine is None:
-            raise self._failure or JournalUnavailable("the Inngest engine of this server is not running (yet); try again")
+            raise self._failure or JournalUnavailable(
+                "the Inngest engine of this server is not running (yet); try again"
+            )
         return self._engine
 
     async def start(self, modules: list[str]) -> None:
@@ -54,7 +56,7 @@ class EngineHost:
         for module in modules:
             try:
                 importlib.import_module(module)
-            except Exception:
+            except Exception:  # noqa: BLE001  # a module of users must not keep the server from starting
                 self._log.exception("inngest_nb: could not import %s, whose functions this server should run", module)
 
     async def stop(self) -> None:

@@ -39,7 +39,9 @@ class Journal:
                     raise sqlite3.DatabaseError(verdict)
         except sqlite3.DatabaseError as exc:
             error = explain(exc, self.path)
-            raise error if isinstance(error, JournalCorrupt) else JournalCorrupt(f"{self.path} is damaged: {exc}") from exc
+            raise (
+                error if isinstance(error, JournalCorrupt) else JournalCorrupt(f"{self.path} is damaged: {exc}")
+            ) from exc
 
     async def close(self) -> None:
         """Commit what is queued, mark the journal as cleanly closed."""

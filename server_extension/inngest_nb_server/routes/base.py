@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketHandler
+
 from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.errors import (
     DataDirLocked,
@@ -15,15 +20,10 @@ from inngest_nb.errors import (
     PayloadError,
     RunNotFoundError,
 )
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from jupyter_server.base.websocket import WebSocketMixin
-from tornado.web import HTTPError
-from tornado.websocket import WebSocketHandler
 
 if TYPE_CHECKING:
     from inngest_nb.engine.engine import Engine
     from inngest_nb.engine.records import Run
-
     from inngest_nb_server.host import EngineHost
 
 AUTH_RESOURCE = "inngest"
@@ -77,7 +77,9 @@ class Handler(EngineMixin, APIHandler):
             HTTPError: 400 when it is not JSON, 413 when it is too large.
         """
         if len(self.request.body) > MAX_BODY_BYTES:
-            raise HTTPError(413, reason=f"the body has {len(self.request.body)} bytes; at most {MAX_BODY_BYTES} are taken")
+            raise HTTPError(
+                413, reason=f"the body has {len(self.request.body)} bytes; at most {MAX_BODY_BYTES} are taken"
+            )
         try:
             return orjson.loads(self.request.body)
         except orjson.JSONDecodeError as exc:
@@ -111,7 +113,7 @@ class Handler(EngineMixin, APIHandler):
             super().log_exception(typ, value, tb)
 
 
-class Socket(EngineMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]  # as jupyter_server composes its own
+class Socket(EngineMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):
     """A WebSocket for those whom the authorizer lets `action` on our resource."""
 
     auth_resource = AUTH_RESOURCE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inngest_nb.errors import EventInvalidError
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from inngest_nb.errors import EventInvalidError
 from inngest_nb_server.routes.base import Handler
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from inngest_nb.engine.subscriptions import Subscriptions
-from inngest_nb.protocol import Message, encode
 from jupyter_server.auth.decorator import ws_authenticated
 from tornado.websocket import WebSocketClosedError
 
+from inngest_nb.engine.subscriptions import Subscriptions
+from inngest_nb.protocol import Message, encode
 from inngest_nb_server.routes.base import Socket
 
 MAX_FRAME_BYTES = 65_536
@@ -25,11 +25,11 @@ class RealtimeSocket(Socket):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Authorize, then upgrade."""
         await self.authorize()
-        await super().get(*args, **kwargs)  # type: ignore[no-untyped-call]
+        await super().get(*args, **kwargs)
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Ready to follow channels."""
-        super().open(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().open(*args, **kwargs)
         self.set_nodelay(True)
         self._subscriptions = Subscriptions(self.engine.core.hub, self._say)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from inngest_nb.engine.views import attempts, read_log, run_view
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from inngest_nb.engine.views import attempts, read_log, run_view
 from inngest_nb_server.routes.base import Handler
 
 

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import orjson
-from inngest_nb.engine.session import Session
-from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
 from jupyter_server.auth.decorator import ws_authenticated
 from tornado.websocket import WebSocketClosedError
 
+from inngest_nb.engine.session import Session
+from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
 from inngest_nb_server.routes.base import Socket
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -31,7 +31,7 @@ class WorkerSocket(Socket):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Authorize, then upgrade."""
         await self.authorize()
-        await super().get(*args, **kwargs)  # type: ignore[no-untyped-call]
+        await super().get(*args, **kwargs)
 
     @property
     def max_message_size(self) -> int:
@@ -44,7 +44,7 @@ class WorkerSocket(Socket):
 
     def open(self, *args: str, **kwargs: str) -> None:
         """Begin the conversation."""
-        super().open(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().open(*args, **kwargs)
         self.set_nodelay(True)
         self._session = Session(self.engine, self._say, user=self.user_name or None)
 
