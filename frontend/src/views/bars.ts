@@ -11,6 +11,8 @@ export interface Layout {
   readonly height: number;
   readonly axis: number;
   readonly row: number;
+  /** How much of a row's top belongs to its name, where bars stand under names. */
+  readonly strip: number;
   /** From the top of a row to the middle of its bar. */
   readonly middle: number;
   readonly scroll: number;
@@ -43,13 +45,23 @@ export function drawScene(pen: CanvasRenderingContext2D, ratio: number, scene: S
   pen.font = `11px ${scene.palette.font}`;
   pen.save();
   pen.beginPath();
-  pen.rect(layout.left - 4, 0, layout.width + 20, layout.height);
+  pen.rect(layout.left - 4, 0, layout.width + 20, layout.strip ? layout.axis + 3 : layout.height);
+  if (layout.strip) rowStrips(pen, layout, scene.rows.length);
   pen.clip();
   drawFolds(pen, scene);
   drawAxis(pen, scene);
   if (scene.live) drawNow(pen, scene);
   drawRows(pen, scene);
   pen.restore();
+}
+
+/** Leaves out the names: what crosses all rows would run through them. */
+function rowStrips(pen: CanvasRenderingContext2D, layout: Layout, rows: number): void {
+  const first = Math.floor(layout.scroll / layout.row);
+  for (let i = first; i < rows && layout.axis + i * layout.row - layout.scroll < layout.height; i++) {
+    const top = layout.axis + i * layout.row - layout.scroll + layout.strip;
+    pen.rect(layout.left - 4, top, layout.width + 20, layout.row - layout.strip);
+  }
 }
 
 function xOf({ scale, layout }: Scene, at: number): number {

@@ -32,11 +32,12 @@ interface Shape {
   readonly row: number;
   readonly name: number;
   readonly middle: number;
+  readonly strip: number;
 }
 
 function shapeOf(width: number): Shape {
-  if (width <= 560) return { narrow: true, row: 46, name: 12, middle: 33 };
-  return { narrow: false, row: 30, name: width <= 700 ? 232 : 264, middle: 15 };
+  if (width <= 560) return { narrow: true, row: 46, name: 12, middle: 33, strip: 24 };
+  return { narrow: false, row: 30, name: width <= 700 ? 232 : 264, middle: 15, strip: 0 };
 }
 
 export function Grid(props: GridProps): JSX.Element {
@@ -48,7 +49,7 @@ export function Grid(props: GridProps): JSX.Element {
   const visible = Math.min(rows.length, MOST_ROWS) * shape.row;
   const layout: Layout = {
     left: shape.name, width: Math.max(40, width - shape.name - 16), height: AXIS + visible + FOOT, axis: AXIS,
-    row: shape.row, middle: shape.middle, scroll, pan: controller.state.pan,
+    row: shape.row, middle: shape.middle, strip: shape.strip, scroll, pan: controller.state.pan,
   };
   const canvas = useCanvas(props, layout, width > 0);
   useZoom(box, controller, layout);
@@ -146,9 +147,9 @@ function RowLine({ row, index, now, controller, live, stale, tabbable, onFocus }
       aria-rowindex={index + 1} aria-selected={selected} tabIndex={tabbable ? 0 : -1} data-key={row.key} data-hash={row.hash}
       {...(row.children === "none" ? {} : { "aria-expanded": row.children === "open" })} onClick={choose} onFocus={onFocus}>
       <div class="nm" role="rowheader">
+        {row.children !== "none" && <Twist row={row} controller={controller} />}
         <StatusIcon status={row.status} live={live} />
         <span class="t" title={row.label}>{row.label}{row.note && <small>{row.note}</small>}</span>
-        {row.children !== "none" && <Twist row={row} controller={controller} />}
         <span class="num" title={format.iso(row.from)}>{figure}</span>
       </div>
       <span class="inb-vh" role="gridcell">{spoken(row, now)}</span>
