@@ -28,7 +28,7 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """ "server" or "embedded"."""
+        """Which engine it is, server or embedded."""
         return self._link.kind
 
     @property
