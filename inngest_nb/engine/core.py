@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inngest_nb.engine.dispatch import Dispatch
     from inngest_nb.engine.intake import Intake
     from inngest_nb.engine.progress import Progress
+    from inngest_nb.engine.waiting import Waiting
 
 
 class Core:
@@ -28,6 +29,7 @@ class Core:
 
     dispatch: Dispatch
     progress: Progress
+    waiting: Waiting
     intake: Intake
 
     def __init__(
@@ -66,4 +68,4 @@ class Core:
         elif due.kind == "retry":
             self.progress.retry_due(due)
         else:
-            self.progress.wait_due(due)
+            self.waiting.due(due)

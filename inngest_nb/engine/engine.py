@@ -18,6 +18,7 @@ from inngest_nb.engine.journal.journal import SQL, Journal
 from inngest_nb.engine.progress import Progress
 from inngest_nb.engine.records import ENDED, Run, StoredEvent
 from inngest_nb.engine.timers import Due
+from inngest_nb.engine.waiting import Waiting
 from inngest_nb.errors import FunctionConfigInvalidError, JournalUnavailable, RunNotFoundError
 from inngest_nb.hub import Hub
 from inngest_nb.protocol import FunctionConfig
@@ -56,7 +57,8 @@ class Engine:
             self._lock.release()
             raise
         core = self.core = Core(journal=journal, hub=hub, clock=self._clock, loop=loop, rng=self._rng)
-        core.dispatch, core.progress, core.intake = Dispatch(core), Progress(core), Intake(core)
+        core.dispatch, core.progress = Dispatch(core), Progress(core)
+        core.waiting, core.intake = Waiting(core), Intake(core)
         core.ended = self._run_ended
         self._take_up()
 
@@ -71,6 +73,8 @@ class Engine:
                 core.dispatch.wants_peer(fn_id, run_id)
         for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
             core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))
+            if op == "invoke" and status == "waiting":
+                core.waiting.recall(run_id, step_hash)
         for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
             event_id, trigger, data, user, ts = event
             stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)

@@ -11,12 +11,13 @@ from inngest_nb.engine.flow.events import validate_event
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import add_event, add_run, end_wait
 from inngest_nb.engine.records import Run, StoredEvent
-from inngest_nb.engine.waits import OpenWait
+from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import InngestError
 from inngest_nb.jsontext import dumps, loads
 from inngest_nb.store import Write
 
 _REMEMBERED_KEYS = 10_000
+INVOKED_EVENT = "inngest/function.invoked"
 _END_EVENTS = frozenset({"inngest/function.finished", "inngest/function.failed"})
 
 
@@ -75,6 +76,12 @@ class Intake:
         await self._commit([plan])
         return plan.runs[0]
 
+    def plan_invoke(self, function: Function, data: dict[str, Any], parent: Run, step_hash: str) -> Plan:
+        """A run of `function` whose end answers a step of `parent`."""
+        own = {"fn_id": function.id, "correlation_id": f"{parent.id}.{step_hash}", "source_fn_id": parent.fn_id}
+        event = {"name": INVOKED_EVENT, "data": {**data, "_inngest": own}, "ts": self._core.clock.now() // 1000}
+        return self._plan(self._store(event, None), function, None, parent=(parent.id, step_hash))
+
     def plan_end(self, run: Run) -> list[Plan]:
         """The events that tell of a run's end: finished always, failed or cancelled as well."""
         if run.event.name in _END_EVENTS:
@@ -120,10 +127,12 @@ class Intake:
             return None
         return self._keys.get(key) or self._core.journal.event_by_key(key)
 
-    def _plan(self, event: StoredEvent, target: Function | None, key: str | None) -> Plan:
+    def _plan(
+        self, event: StoredEvent, target: Function | None, key: str | None, *, parent: WaitId | None = None
+    ) -> Plan:
         plan = Plan(event)
         functions = [target] if target else self._core.functions.started_by(event)
-        plan.runs = [self._new_run(function, event) for function in functions]
+        plan.runs = [self._new_run(function, event, parent) for function in functions]
         plan.claims = self._core.waits.claim(event)
         plan.writes.append(add_event(event, target=target.id if target else None, key=key))
         for run, function in zip(plan.runs, functions, strict=True):
@@ -135,7 +144,7 @@ class Intake:
             self._remember(key, event.id)
         return plan
 
-    def _new_run(self, function: Function, event: StoredEvent) -> Run:
+    def _new_run(self, function: Function, event: StoredEvent, parent: WaitId | None) -> Run:
         due = event.ts * 1000
         return Run(
             id=self._core.clock.ulid(),
@@ -144,6 +153,8 @@ class Intake:
             events=[event],
             queued_at=event.received_at,
             wake_at=due if due > event.received_at else None,
+            parent_run_id=parent[0] if parent else None,
+            parent_hash=parent[1] if parent else None,
         )
 
     def _remember(self, key: str, event_id: str) -> None:
@@ -168,7 +179,7 @@ class Intake:
             for run in plan.runs:
                 self._core.dispatch.created(run)
             for wait in plan.claims:
-                self._core.progress.wait_ended(wait, plan.event)
+                self._core.waiting.matched(wait, plan.event)
 
     def _undo(self, plan: Plan) -> None:
         for wait in plan.claims:

@@ -5,19 +5,14 @@ Every answer to a peer follows the commit of what it reports. A report of a leas
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.backoff import retry_delay_ms
 from inngest_nb.engine.functions import Function
-from inngest_nb.engine.journal.journal import SQL, end_run, end_wait
-from inngest_nb.engine.lifecycle import ms
-from inngest_nb.engine.records import ENDED, Run, StepRow, StoredEvent, dense, fragment
+from inngest_nb.engine.journal.journal import SQL, add_step, end_run
+from inngest_nb.engine.records import ENDED, Run, StepRow, step_row
 from inngest_nb.engine.timers import Due
-from inngest_nb.engine.waits import OpenWait
-from inngest_nb.errors import ExpressionError
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
@@ -35,7 +30,7 @@ class Progress:
 
     def step_begun(self, run: Run, message: Message) -> None:
         """An attempt has been running for a moment: tell live views."""
-        row = self._row(message, status="running", ended_at=None)
+        row = step_row(message, status="running", ended_at=None)
         self._core.lifecycle.step_changed(run, row, self._function(run))
 
     def step_done(self, run: Run, message: Message) -> None:
@@ -47,22 +42,12 @@ class Progress:
             status = "completed"
         else:
             status = "failed" if retry_at is None else "retrying"
-        row = self._row(message, status=status, ended_at=message["ended_at"], retry_at=retry_at)
-        writes: list[Write] = [self._insert(run.id, row, message.get("code_hash"))]
+        row = step_row(message, status=status, ended_at=message["ended_at"], retry_at=retry_at)
+        writes: list[Write] = [add_step(run.id, row, message.get("code_hash"))]
         publish = message.get("publish")
         if publish is not None and status == "completed":
-            key = f"{run.id}:{row.hash}"
-            writes.append(
-                (
-                    SQL.add_outbox,
-                    (
-                        key,
-                        orjson.dumps(
-                            {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
-                        ).decode(),
-                    ),
-                )
-            )
+            parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
+            writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
         self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
 
     def _step_kept(
@@ -117,120 +102,19 @@ class Progress:
 
     def _delay_us(self, function: Function | None, message: Message) -> int:
         asked = message.get("retry_after_ms")
-        delay = (
-            asked
-            if asked is not None
-            else retry_delay_ms(function.backoff if function else None, message["attempt"], self._core.rng)
-        )
-        return int(max(0.0, delay) * 1000)
+        if asked is None:
+            asked = retry_delay_ms(function.backoff if function else None, message["attempt"], self._core.rng)
+        return int(max(0.0, asked) * 1000)
 
     # -- durable publishes -----------------------------------------------------------------------
 
     async def deliver(self, key: str, publish: dict[str, str], run_id: str, fn_id: str, step_id: str) -> None:
         """Bring a memoized publish into the message log, once, then strike it from the outbox."""
         if not self._core.hub.has_key(key):
-            message = Publish(
-                publish["channel"],
-                publish["topic"],
-                publish["data"],
-                run_id=run_id,
-                fn_id=fn_id,
-                step_id=step_id,
-                key=key,
-            )
-            self._core.hub.publish(message)
+            about = {"run_id": run_id, "fn_id": fn_id, "step_id": step_id, "key": key}
+            self._core.hub.publish(Publish(publish["channel"], publish["topic"], publish["data"], **about))
         await self._core.hub.written()
         await self._core.journal.persist([(SQL.end_outbox, (key,))])
-
-    # -- waits ---------------------------------------------------------------------------------
-
-    def wait_begun(self, run: Run, message: Message) -> None:
-        """The body waits: index the wait at once, keep it, and note that nothing of the run is executing."""
-        run.fresh = False
-        if "event" in message and not self._open_wait(run, message):
-            return
-        row = self._row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
-        writes: list[Write] = [self._insert(run.id, row, None)]
-        if "event" in message:
-            wait = (
-                run.id,
-                row.hash,
-                message["event"],
-                message.get("if_exp"),
-                message["started_at"],
-                message["wake_at"],
-            )
-            writes.append((SQL.add_wait, wait))
-        parked = message["executing"] == 0 and run.status != "waiting"
-        if parked:
-            run.status = "waiting"
-            writes.append((SQL.set_run_status, ("waiting", run.id)))
-        self._core.spawn(self._wait_kept(run, row, writes, message, parked))
-
-    async def _wait_kept(self, run: Run, row: StepRow, writes: list[Write], message: Message, parked: bool) -> None:
-        await self._core.journal.persist(writes)
-        if run.status in ENDED:
-            return
-        wait = (
-            {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])}
-            if "event" in message
-            else None
-        )
-        self._core.lifecycle.step_changed(run, row, self._function(run), wait=dense(wait) if wait else None)
-        if parked and run.status == "waiting":
-            self._core.lifecycle.run_changed(run, self._function(run))
-        self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
-
-    def _open_wait(self, run: Run, message: Message) -> bool:
-        try:
-            self._core.waits.add(
-                (run.id, message["hash"]), message["event"], message.get("if_exp"), run.event.as_object()
-            )
-        except ExpressionError as exc:
-            function = self._function(run)
-            text = f"step {message['step_id']!r} of function {function.id if function else run.fn_id!r} waits with if_exp={message.get('if_exp')!r}: {exc.message}"
-            self.end(run, "failed", error={"code": exc.code, "name": "ExpressionError", "message": text, "stack": None})
-            return False
-        return True
-
-    def wait_due(self, due: Due) -> None:
-        """A sleep is over, or nobody sent the event in time."""
-        if due.kind != "sleep" and not self._core.waits.discard((due.run_id, due.hash)):
-            return
-        status = "completed" if due.kind == "sleep" else "timed_out"
-        writes = end_wait(due.run_id, due.hash, now=self._core.clock.now(), status=status, output="null", event_id=None)
-        self._core.spawn(self._wait_over(due.run_id, due.hash, writes, None))
-
-    def wait_ended(self, wait: OpenWait, event: StoredEvent) -> None:
-        """An event, now in the journal, has ended a wait."""
-        self._core.spawn(self._wait_over(*wait.id, [], event))
-
-    async def _wait_over(self, run_id: str, step_hash: str, writes: list[Write], event: StoredEvent | None) -> None:
-        if writes:
-            await self._core.journal.persist(writes)
-        run = self._core.find(run_id)
-        if run is None or run.status in ENDED:
-            return
-        memo = event.as_text() if event else "null"
-        self._tell_wait_over(run, step_hash, event)
-        if run.peer is None:
-            run.status = "queued"
-            self._core.dispatch.place(run)
-            return
-        if run.status == "waiting":
-            run.status = "running"
-            self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
-            self._core.lifecycle.run_changed(run, self._function(run))
-        self._answer(run, {"op": "step.memo", "run_id": run.id, "hash": step_hash, "memo": memo})
-
-    def _tell_wait_over(self, run: Run, step_hash: str, event: StoredEvent | None) -> None:
-        answered = None
-        if event is not None:
-            answered = dense(
-                {"event_id": event.id, "user": fragment(event.user), "ts": event.ts, "data": fragment(event.data)}
-            )
-        for row in self._core.journal.steps(run.id, step_hash):
-            self._core.lifecycle.step_changed(run, row, self._function(run), answered=answered)
 
     # -- runs ----------------------------------------------------------------------------------
 
@@ -275,11 +159,15 @@ class Progress:
 
     async def _end(self, run: Run) -> None:
         plans = self._core.intake.plan_end(run)
-        await self._core.journal.persist([*end_run(run), *(write for plan in plans for write in plan.writes)])
+        for_parent = self._core.waiting.plan_answer(run)
+        writes = [write for plan in plans for write in plan.writes]
+        await self._core.journal.persist([*end_run(run), *writes, *for_parent])
         self._core.lifecycle.roll_back_lost(run, run.status)
         self._core.dispatch.forget(run)
         self._core.lifecycle.run_changed(run, self._function(run))
         self._core.ended(run)
+        if for_parent:
+            self._core.waiting.answered(run)
         self._core.intake.apply(plans)
 
     # -- helpers -------------------------------------------------------------------------------
@@ -293,18 +181,3 @@ class Progress:
 
     def _settle(self, run: Run, row: StepRow, kind: str, reason: str | None = None) -> None:
         self._core.lifecycle.settle(run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason)
-
-    def _row(self, message: Message, *, status: str, ended_at: int | None, retry_at: int | None = None) -> StepRow:
-        error = message.get("error")
-        return StepRow(
-            message["hash"], message.get("attempt", 0), message["step_id"], message["index"], message["kind"], status,
-            message["started_at"], ended_at, message.get("opts"), message.get("output"),
-            None if error is None else orjson.dumps(error).decode(), retry_at,
-        )  # fmt: skip
-
-    def _insert(self, run_id: str, row: StepRow, code_hash: str | None) -> Write:
-        head: tuple[Any, ...] = (run_id, row.hash, row.attempt, row.step_id, row.index, row.op, row.status)
-        return (
-            SQL.add_step,
-            (*head, row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash),
-        )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from inngest_nb.protocol import Message
+
 if TYPE_CHECKING:
     from inngest_nb.engine.peers import Peer
 
@@ -66,7 +68,8 @@ class Run:
     output: str | None = None
     error: str | None = None
     reason: str | None = None
-    parent_run_id: str | None = None
+    parent_run_id: str | None = None  # the run that invoked this one, and its step
+    parent_hash: str | None = None
     forked_from: str | None = None
     forked_at_step: str | None = None
     peer: Peer | None = None
@@ -74,6 +77,7 @@ class Run:
     next_index: int = 0
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
+    open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
 
     @property
@@ -98,6 +102,14 @@ class StepRow:
     output: str | None
     error: str | None
     retry_at: int | None
+
+
+def step_row(message: Message, *, status: str, ended_at: int | None, retry_at: int | None = None) -> StepRow:
+    """The row of what a peer reported."""
+    error = message.get("error")
+    text = None if error is None else orjson.dumps(error).decode()
+    head = (message["hash"], message.get("attempt", 0), message["step_id"], message["index"], message["kind"], status)
+    return StepRow(*head, message["started_at"], ended_at, message.get("opts"), message.get("output"), text, retry_at)
 
 
 def fragment(text: str | None) -> orjson.Fragment | None:

@@ -76,7 +76,7 @@ class Session:
         self._engine.core.progress.step_done(run, message)
 
     def _step_wait(self, run: Run, message: Message) -> None:
-        self._engine.core.progress.wait_begun(run, message)
+        self._engine.core.waiting.begun(run, message)
 
     def _run_done(self, run: Run, message: Message) -> None:
         self._engine.core.progress.run_done(run, message["output"])

@@ -152,6 +152,8 @@ class Execution:
             }  # fmt: skip
             reply = await (self._receive(step) if remembered else self._ask(step, message))
             self.attempt = 0
+            if reply["op"] == "step.failed":
+                raise _step_error(reply["error"])
             return loads(reply["memo"])
         finally:
             self._inflight.discard(step_id)

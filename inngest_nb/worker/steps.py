@@ -6,13 +6,13 @@ import asyncio
 import contextvars
 import datetime
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from inngest_nb.durations import Duration, to_milliseconds
 from inngest_nb.errors import EventInvalidError
 from inngest_nb.event import Event, event_from_text
-from inngest_nb.jsontext import loads
+from inngest_nb.jsontext import dumps, loads
 from inngest_nb.protocol import Message
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
@@ -73,6 +73,38 @@ class Step:
         return _event_or_none(
             await self._execution.wait(step_id, "wait_for_event", _for_event(step_id, event, timeout, if_exp))
         )
+
+    async def invoke(
+        self,
+        step_id: str,
+        *,
+        function: Any,
+        data: Mapping[str, Any] | None = None,
+        timeout: Duration | None = None,
+        v: str | None = None,
+    ) -> Any:
+        """Run another function with `data` and return its output; it needs no trigger for that.
+
+        Raises:
+            StepError: it failed (with its error), was cancelled, is not registered, or took longer than `timeout`
+            (default a year); it goes on in that case.
+        """
+        return await self._execution.wait(step_id, "invoke", _invocation(step_id, function.id, data, timeout))
+
+    async def invoke_by_id(
+        self,
+        step_id: str,
+        *,
+        function_id: str,
+        app_id: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        timeout: Duration | None = None,
+        v: str | None = None,
+    ) -> Any:
+        """As `invoke`, by the function's id inside `app_id` (default: this app)."""
+        own = self._execution.fn_id.removesuffix(f"-{self._execution.handler.local_id}")
+        full = f"{app_id or own}-{function_id}"
+        return await self._execution.wait(step_id, "invoke", _invocation(step_id, full, data, timeout))
 
     async def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """Send events, once; returns their internal ids."""
@@ -153,6 +185,14 @@ class StepSync:
         """As `Step.wait_for_event`."""
         return self.block(self._step.wait_for_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
 
+    def invoke(self, step_id: str, *, function: Any, **options: Any) -> Any:
+        """As `Step.invoke`."""
+        return self.block(self._step.invoke(step_id, function=function, **options))
+
+    def invoke_by_id(self, step_id: str, *, function_id: str, **options: Any) -> Any:
+        """As `Step.invoke_by_id`."""
+        return self.block(self._step.invoke_by_id(step_id, function_id=function_id, **options))
+
     def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """As `Step.send_event`."""
         return self.block(self._step.send_event(step_id, events))
@@ -184,6 +224,15 @@ def _for_event(step_id: str, event: str, timeout: Duration, if_exp: str | None) 
     if not isinstance(event, str) or not event:
         raise EventInvalidError(f"step {step_id!r} waits for an event without a name; pass event='app/name'")
     return {"event": event, "if_exp": if_exp, "wake_at": now_us() + _wait_ms(step_id, timeout) * 1000}
+
+
+def _invocation(step_id: str, fn_id: str, data: Mapping[str, Any] | None, timeout: Duration | None) -> Message:
+    try:
+        text = dumps({} if data is None else data)
+    except TypeError as exc:
+        raise EventInvalidError(f"the data of step {step_id!r} must be an object of JSON: {exc}") from None
+    wait_ms = 365 * 86_400_000 if timeout is None else _wait_ms(step_id, timeout)
+    return {"function_id": fn_id, "data": text, "wake_at": now_us() + wait_ms * 1000, "opts": f'{{"input":{text}}}'}
 
 
 def _event_or_none(value: Any) -> Event | None:

@@ -23,6 +23,8 @@ _BACKLOG = 5_000
 class Handler(Protocol):
     """A function as the worker needs it."""
 
+    local_id: str
+
     def config(self) -> FunctionConfig:
         """How it is registered."""
         ...

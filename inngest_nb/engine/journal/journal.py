@@ -60,12 +60,12 @@ class Journal:
         row = self.reader.execute(SQL.run, (run_id,)).fetchone()
         if row is None:
             return None
-        first = _event(row[3], row[16:])
+        first = _event(row[3], row[17:])
         more = [_event(first.id, item) for item in self.rows(SQL.run_events, run_id)]
         return Run(
             id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
-            attempt=row[8], wake_at=row[9], parent_run_id=row[10], forked_from=row[11], forked_at_step=row[12],
-            output=row[13], error=row[14], reason=row[15], fresh=False, touched=None,
+            attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11], forked_from=row[12],
+            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], fresh=False, touched=None,
         )  # fmt: skip
 
     def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
@@ -97,7 +97,7 @@ def add_event(event: StoredEvent, *, target: str | None, key: str | None) -> Wri
 def add_run(run: Run, code_hash: str | None) -> list[Write]:
     """A queued run and the further events of its batch."""
     row = (run.id, run.fn_id, run.event.id, run.event.name, run.queued_at, run.wake_at)
-    lineage = (run.parent_run_id, run.forked_from, run.forked_at_step, code_hash)
+    lineage = (run.parent_run_id, run.parent_hash, run.forked_from, run.forked_at_step, code_hash)
     more: list[Write] = [(SQL.add_run_event, (run.id, i, event.id)) for i, event in enumerate(run.events[1:], 1)]
     return [(SQL.add_run, (*row, *lineage)), *more]
 
@@ -112,9 +112,25 @@ def end_run(run: Run) -> list[Write]:
     ]
 
 
-def end_wait(run_id: str, step_hash: str, *, now: int, status: str, output: str, event_id: str | None) -> list[Write]:
-    """A wait that is over, with the memo the body will see."""
+def add_step(run_id: str, row: StepRow, code_hash: str | None) -> Write:
+    """One attempt, or one registered wait."""
+    head: tuple[Any, ...] = (run_id, row.hash, row.attempt, row.step_id, row.index, row.op, row.status)
+    tail = (row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash)
+    return (SQL.add_step, (*head, *tail))
+
+
+def end_wait(
+    run_id: str,
+    step_hash: str,
+    *,
+    now: int,
+    status: str,
+    output: str | None,
+    error: str | None = None,
+    event_id: str | None = None,
+) -> list[Write]:
+    """A wait that is over, with the memo or the error that the body will see."""
     return [
-        (SQL.end_wait_step, (status, now, output, run_id, step_hash)),
+        (SQL.end_wait_step, (status, now, output, error, run_id, step_hash)),
         (SQL.end_wait, (now, event_id, run_id, step_hash)),
     ]

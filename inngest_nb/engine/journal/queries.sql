@@ -2,8 +2,8 @@
 INSERT OR IGNORE INTO events (id, event_id, name, data, user, ts, received_at, target, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_run: a run that an event starts
-INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, forked_from, forked_at_step, code_hash)
-VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, parent_hash, forked_from, forked_at_step, code_hash)
+VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_run_event: further events of a batch
 INSERT OR IGNORE INTO run_events (run_id, position, event_id) VALUES (?, ?, ?);
@@ -28,7 +28,7 @@ INSERT OR IGNORE INTO steps (run_id, hash, attempt, step_id, idx, op, status, st
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- end_wait_step: a registered wait is over
-UPDATE steps SET status = ?, ended_at = ?, output = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
+UPDATE steps SET status = ?, ended_at = ?, output = ?, error = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
 
 -- add_wait: an open wait for an event
 INSERT OR IGNORE INTO waits (run_id, hash, event_name, expression, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?);
@@ -62,7 +62,7 @@ SELECT config FROM functions;
 
 -- run: one run and its first event
 SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.attempt, r.wake_at, r.parent_run_id,
-       r.forked_from, r.forked_at_step, r.output, r.error, r.reason, e.event_id, e.name, e.data, e.user, e.ts
+       r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, e.event_id, e.name, e.data, e.user, e.ts
 FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
 
 -- run_events: the further events of a batch, in order
@@ -86,6 +86,9 @@ SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN 
 WHERE r.ended_at IS NULL AND s.retry_at IS NOT NULL
   AND (s.status = 'waiting' OR (s.status = 'retrying' AND NOT EXISTS
        (SELECT 1 FROM steps n WHERE n.run_id = s.run_id AND n.hash = s.hash AND n.attempt > s.attempt)));
+
+-- waiting_of_run: hashes of its registered waits
+SELECT hash FROM steps WHERE run_id = ? AND status = 'waiting';
 
 -- open_waits: event waits to index again after a restart
 SELECT w.run_id, w.hash, w.event_name, w.expression, w.created_at, w.expires_at, e.event_id, e.name, e.data, e.user, e.ts

@@ -38,7 +38,8 @@ CREATE TABLE runs (
   ended_at INTEGER,
   attempt INTEGER NOT NULL DEFAULT 0,
   wake_at INTEGER,                  -- when a function-level retry or a delayed start is due
-  parent_run_id TEXT,
+  parent_run_id TEXT,               -- the run that invoked this one, and its step
+  parent_hash TEXT,
   forked_from TEXT,
   forked_at_step TEXT,
   code_hash TEXT,

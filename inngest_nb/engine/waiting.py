@@ -1,0 +1,192 @@
+"""Waits of runs: sleeps, events and invoked functions; registered once, ended once, whoever comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from inngest_nb.engine.core import Core
+from inngest_nb.engine.intake import Plan
+from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
+from inngest_nb.engine.lifecycle import ms
+from inngest_nb.engine.records import ENDED, Run, StepRow, StoredEvent, dense, fragment, step_row
+from inngest_nb.engine.timers import Due
+from inngest_nb.engine.waits import OpenWait, WaitId
+from inngest_nb.errors import ExpressionError
+from inngest_nb.protocol import ErrorInfo, Message
+from inngest_nb.store import Write
+
+_TIMED_OUT = "Timed out waiting for invoked function to complete"
+
+
+class Waiting:
+    """Begins and ends waits."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._invoking: set[WaitId] = set()
+
+    def recall(self, run_id: str, step_hash: str) -> None:
+        """At start: this step waits for an invoked run."""
+        self._invoking.add((run_id, step_hash))
+
+    # -- beginning -------------------------------------------------------------------------------
+
+    def begun(self, run: Run, message: Message) -> None:
+        """The body waits: index the wait at once, keep it, and note when nothing of the run is executing."""
+        run.fresh = False
+        if message.get("again") and self._known(run, message["hash"]):
+            return
+        plan = self._plan_invoke(run, message) if message["kind"] == "invoke" else None
+        if message["kind"] == "invoke" and plan is None:
+            return
+        if "event" in message and not self._open(run, message):
+            return
+        run.open_waits.add(message["hash"])
+        row = step_row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
+        writes: list[Write] = [add_step(run.id, row, None), *(plan.writes if plan else [])]
+        if "event" in message:
+            about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
+            writes.append((SQL.add_wait, (run.id, row.hash, *about)))
+        parked = message["executing"] == 0 and run.status == "running"
+        if parked:
+            run.status = "waiting"
+            writes.append((SQL.set_run_status, ("waiting", run.id)))
+        self._core.spawn(self._kept(run, row, writes, message, plan))
+
+    async def _kept(self, run: Run, row: StepRow, writes: list[Write], message: Message, plan: Plan | None) -> None:
+        await self._core.journal.persist(writes)
+        if plan is not None:
+            self._core.intake.apply([plan])
+        if run.status in ENDED or row.hash not in run.open_waits:
+            return  # it is over already
+        wait = None
+        if "event" in message:
+            wait = {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])}
+        function = self._core.functions.get(run.fn_id)
+        self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None)
+        if run.status == "waiting":
+            self._core.lifecycle.run_changed(run, function)
+        self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
+
+    def _known(self, run: Run, step_hash: str) -> bool:
+        """A report that is repeated after a reconnect: answer it if the wait is over, else let it stand."""
+        if step_hash in run.open_waits:
+            return True
+        rows = self._core.journal.steps(run.id, step_hash)
+        if rows and rows[-1].status != "waiting":
+            self._tell_peer(run, rows[-1])
+        elif rows:
+            run.open_waits.add(step_hash)
+        return bool(rows)
+
+    def _open(self, run: Run, message: Message) -> bool:
+        wait, condition = (run.id, message["hash"]), message.get("if_exp")
+        try:
+            self._core.waits.add(wait, message["event"], condition, run.event.as_object())
+        except ExpressionError as exc:
+            text = (
+                f"step {message['step_id']!r} of function {run.fn_id!r} waits with if_exp={condition!r}: {exc.message}"
+            )
+            error: ErrorInfo = {"code": exc.code, "name": "ExpressionError", "message": text, "stack": None}
+            self._core.progress.end(run, "failed", error=error)
+            return False
+        return True
+
+    def _plan_invoke(self, run: Run, message: Message) -> Plan | None:
+        """The run to start; None, and a failed step, if there is no such function."""
+        function = self._core.functions.get(message["function_id"])
+        if function is not None:
+            self._invoking.add((run.id, message["hash"]))
+            return self._core.intake.plan_invoke(function, orjson.loads(message["data"]), run, message["hash"])
+        error: ErrorInfo = {
+            "name": "Error",
+            "message": f"could not find function with ID: {message['function_id']}",
+            "stack": None,
+        }
+        failed = {**message, "error": error, "ended_at": self._core.clock.now(), "attempt": 0, "retriable": False}
+        self._core.progress.step_done(run, failed)
+        return None
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def due(self, due: Due) -> None:
+        """A sleep is over, or what was waited for did not come in time."""
+        wait = (due.run_id, due.hash)
+        now = self._core.clock.now()
+        if due.kind == "sleep":
+            writes = end_wait(*wait, now=now, status="completed", output="null")
+        elif due.kind == "invoke":
+            if wait not in self._invoking:
+                return
+            self._invoking.discard(wait)
+            error = {"name": "InngestInvokeTimeoutError", "message": _TIMED_OUT, "stack": None}
+            writes = end_wait(*wait, now=now, status="failed", output=None, error=orjson.dumps(error).decode())
+        elif self._core.waits.discard(wait):
+            writes = end_wait(*wait, now=now, status="timed_out", output="null")
+        else:
+            return
+        self._core.spawn(self._over(wait, writes, None))
+
+    def matched(self, wait: OpenWait, event: StoredEvent) -> None:
+        """An event, now in the journal, has ended a wait."""
+        self._core.spawn(self._over(wait.id, [], event))
+
+    def plan_answer(self, child: Run) -> list[Write]:
+        """What the end of an invoked run means to the step that waits for it."""
+        wait = (child.parent_run_id or "", child.parent_hash or "")
+        if wait not in self._invoking:
+            return []
+        self._invoking.discard(wait)
+        now = child.ended_at or self._core.clock.now()
+        if child.status == "completed":
+            return end_wait(*wait, now=now, status="completed", output=child.output)
+        if child.status == "cancelled":
+            told = f"the invoked run {child.id} of {child.fn_id} was cancelled"
+            error = orjson.dumps({"name": "InvokeCancelled", "message": told, "stack": None}).decode()
+        else:
+            error = child.error or "{}"
+        return end_wait(*wait, now=now, status="failed", output=None, error=error)
+
+    def answered(self, child: Run) -> None:
+        """The end of an invoked run, with what it means to the caller, is in the journal."""
+        self._core.spawn(self._over((child.parent_run_id or "", child.parent_hash or ""), [], None))
+
+    async def _over(self, wait: WaitId, writes: list[Write], event: StoredEvent | None) -> None:
+        run_id, step_hash = wait
+        if writes:
+            await self._core.journal.persist(writes)
+        run = self._core.find(run_id)
+        if run is None or run.status in ENDED:
+            return
+        run.open_waits.discard(step_hash)
+        rows = self._core.journal.steps(run_id, step_hash)
+        function = self._core.functions.get(run.fn_id)
+        for row in rows:
+            self._core.lifecycle.step_changed(run, row, function, answered=_answered(event))
+        if run.peer is None:
+            run.status = "queued"
+            self._core.dispatch.place(run)
+            return
+        if run.status == "waiting":
+            run.status = "running"
+            self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
+            self._core.lifecycle.run_changed(run, function)
+        self._tell_peer(run, rows[-1])
+
+    def _tell_peer(self, run: Run, row: StepRow) -> None:
+        if run.peer is None:
+            return
+        about: dict[str, Any] = {"run_id": run.id, "hash": row.hash}
+        if row.status == "failed":
+            run.peer.send({"op": "step.failed", **about, "error": orjson.loads(row.error or "{}")})
+        else:
+            run.peer.send({"op": "step.memo", **about, "memo": row.output or "null"})
+
+
+def _answered(event: StoredEvent | None) -> dict[str, Any] | None:
+    if event is None:
+        return None
+    about = {"event_id": event.id, "user": fragment(event.user), "ts": event.ts, "data": fragment(event.data)}
+    return dense(about)
