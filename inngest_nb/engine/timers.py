@@ -28,11 +28,15 @@ class Timers:
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, fire: Callable[[Due], None]) -> None:
         self._clock, self._loop, self._fire = clock, loop, fire
         self._heap: list[Due] = []
+        self._pending: set[Due] = set()
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = 0
 
     def add(self, due: Due) -> None:
-        """Remember `due`; due times in the past fire soon."""
+        """Remember `due`, once; due times in the past fire soon."""
+        if due in self._pending:
+            return
+        self._pending.add(due)
         heapq.heappush(self._heap, due)
         if self._handle is None or due.at < self._armed_for:
             self._arm()
@@ -44,6 +48,7 @@ class Timers:
     def close(self) -> None:
         """Fire nothing more."""
         self._heap.clear()
+        self._pending.clear()
         if self._handle is not None:
             self._handle.cancel()
 
@@ -60,5 +65,7 @@ class Timers:
         self._handle = None
         now = self._clock.now()
         while self._heap and self._heap[0].at <= now:
-            self._fire(heapq.heappop(self._heap))
+            due = heapq.heappop(self._heap)
+            self._pending.discard(due)
+            self._fire(due)
         self._arm()
