@@ -13,8 +13,9 @@ from inngest_nb.errors import FunctionConfigInvalidError
 from inngest_nb.protocol import FunctionConfig
 from inngest_nb.run import Run
 from inngest_nb.triggers import TriggerCron, TriggerEvent
+from inngest_nb.worker.barrier import Group
 from inngest_nb.worker.context import Context, ContextSync, ReplayLogger, current_execution
-from inngest_nb.worker.steps import Group, Step, StepSync
+from inngest_nb.worker.steps import Step, StepSync
 
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest

@@ -12,8 +12,9 @@ from inngest_nb.event import Event
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef
 
 if TYPE_CHECKING:
+    from inngest_nb.worker.barrier import Group
     from inngest_nb.worker.execution import Execution
-    from inngest_nb.worker.steps import Group, Step, StepSync
+    from inngest_nb.worker.steps import Step, StepSync
 
 T = TypeVar("T")
 

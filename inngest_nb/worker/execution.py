@@ -23,6 +23,7 @@ from inngest_nb.protocol import MAX_OUTPUT_BYTES, Message, RunStart
 from inngest_nb.realtime.refs import as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.stephash import step_hash
+from inngest_nb.worker.barrier import current_barrier
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import failure, now_us, retry_after_ms
 from inngest_nb.worker.tracebacks import describe
@@ -114,10 +115,13 @@ class Execution:
         """
         step, index = self._identify(step_id)
         self._inflight.add(step_id)
+        barrier = None
         try:
             known, value = self._recall(step)
             if known:
                 return value
+            if (barrier := current_barrier.get()) is not None:
+                barrier.begin()
             attempt = await self._first_attempt(step)
             while True:
                 message = await self._attempt(
@@ -135,6 +139,8 @@ class Execution:
                 attempt = reply["attempt"]
         finally:
             self._inflight.discard(step_id)
+            if barrier is not None:
+                await barrier.end()
 
     async def wait(self, step_id: str, kind: str, body: Message) -> Any:
         """Register a wait and return its memo when it is over. `body["wake_at"]` is absolute."""

@@ -9,15 +9,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from inngest_nb.durations import Duration, to_milliseconds
-from inngest_nb.errors import EventInvalidError
+from inngest_nb.durations import Duration
 from inngest_nb.event import Event, event_from_text
 from inngest_nb.jsontext import dumps, loads
-from inngest_nb.protocol import Message
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
+from inngest_nb.worker.approval import Decision, request_approval
 from inngest_nb.worker.context import current_step
-from inngest_nb.worker.outcome import now_us
+from inngest_nb.worker.waits import for_duration, for_event, for_function
 
 if TYPE_CHECKING:
     from inngest_nb.worker.execution import Execution
@@ -41,7 +40,8 @@ class Step:
         Raises:
             StepError: all attempts failed; the original's name, message and stack.
         """
-        return cast("T", await self._execution.step(step_id, "run", self._call(handler, handler_args)))
+        call = self._call(handler, handler_args)
+        return cast("T", await self._execution.step(step_id, "run", call, opts=_inputs(handler_args)))
 
     def _call(self, handler: Callable[..., Any], args: Sequence[Any]) -> Callable[[], Any]:
         if inspect.iscoroutinefunction(handler):
@@ -57,11 +57,11 @@ class Step:
 
     async def sleep(self, step_id: str, duration: Duration) -> None:
         """Sleep for a timedelta, milliseconds or a text such as "15m". The run needs no process meanwhile."""
-        await self._execution.wait(step_id, "sleep", _until(now_us() + _wait_ms(step_id, duration) * 1000))
+        await self._execution.wait(step_id, "sleep", for_duration(step_id, duration))
 
     async def sleep_until(self, step_id: str, until: datetime.datetime) -> None:
         """Sleep until a time; a naive one is local time, a past one is now."""
-        await self._execution.wait(step_id, "sleep", _until(int(until.timestamp() * 1e6)))
+        await self._execution.wait(step_id, "sleep", {"wake_at": int(until.timestamp() * 1e6)})
 
     async def wait_for_event(
         self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None
@@ -71,7 +71,7 @@ class Step:
         In `if_exp`, `event` is the run's own event and `async` the arriving one. Events that came before are not seen.
         """
         return _event_or_none(
-            await self._execution.wait(step_id, "wait_for_event", _for_event(step_id, event, timeout, if_exp))
+            await self._execution.wait(step_id, "wait_for_event", for_event(step_id, event, timeout, if_exp))
         )
 
     async def invoke(
@@ -89,7 +89,7 @@ class Step:
             StepError: it failed (with its error), was cancelled, is not registered, or took longer than `timeout`
             (default a year); it goes on in that case.
         """
-        return await self._execution.wait(step_id, "invoke", _invocation(step_id, function.id, data, timeout))
+        return await self._execution.wait(step_id, "invoke", for_function(step_id, function.id, data, timeout))
 
     async def invoke_by_id(
         self,
@@ -104,7 +104,17 @@ class Step:
         """As `invoke`, by the function's id inside `app_id` (default: this app)."""
         own = self._execution.fn_id.removesuffix(f"-{self._execution.handler.local_id}")
         full = f"{app_id or own}-{function_id}"
-        return await self._execution.wait(step_id, "invoke", _invocation(step_id, full, data, timeout))
+        return await self._execution.wait(step_id, "invoke", for_function(step_id, full, data, timeout))
+
+    async def request_approval(
+        self, step_id: str, ref: TopicRef[Any], *, message: str, timeout: Duration, schema: Any = None
+    ) -> Decision | None:
+        """Ask a person on a channel and wait for the decision; None after `timeout`.
+
+        The wait is registered before the question is published, so that no answer is missed. With a `schema` (a pydantic
+        model or type), `.data` of an approval has that type.
+        """
+        return await request_approval(self._execution, step_id, ref, message=message, schema=schema, timeout=timeout)
 
     async def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """Send events, once; returns their internal ids."""
@@ -136,18 +146,6 @@ class StepRealtime:
         text = validate(publication.ref, publication.data)
         message = {"channel": publication.ref.channel, "topic": publication.ref.topic, "data": text}
         return await self._execution.step(step_id, "realtime.publish", lambda: loads(text), publish=message)
-
-
-class Group:
-    """`ctx.group`: several branches at once."""
-
-    async def parallel(self, callables: tuple[Callable[[], Awaitable[Any]], ...]) -> tuple[Any, ...]:
-        """Run all branches concurrently and return their results in order; the first failure is raised when all have ended."""
-        results = await asyncio.gather(*(branch() for branch in callables), return_exceptions=True)
-        failed = next((result for result in results if isinstance(result, BaseException)), None)
-        if failed is not None:
-            raise failed
-        return tuple(results)
 
 
 class StepSync:
@@ -183,7 +181,11 @@ class StepSync:
 
     def wait_for_event(self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None) -> Event | None:
         """As `Step.wait_for_event`."""
-        return self.block(self._step.wait_for_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
+        return self.block(self._step.waitfor_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
+
+    def request_approval(self, step_id: str, ref: TopicRef[Any], **options: Any) -> Decision | None:
+        """As `Step.request_approval`."""
+        return self.block(self._step.request_approval(step_id, ref, **options))
 
     def invoke(self, step_id: str, *, function: Any, **options: Any) -> Any:
         """As `Step.invoke`."""
@@ -209,30 +211,14 @@ class StepRealtimeSync:
         return self._step.block(StepRealtime(self._step._execution).publish(step_id, ref, data))  # noqa: SLF001  # its own pair
 
 
-def _until(wake_at: int) -> Message:
-    return {"wake_at": wake_at}
-
-
-def _wait_ms(step_id: str, duration: Duration) -> int:
-    wait = to_milliseconds(duration, field=f"the duration of step {step_id!r}")
-    if wait > _MAX_WAIT_MS:
-        raise ValueError(f"step {step_id!r} would wait {wait / 86_400_000:.0f} days; at most 366 are possible")
-    return wait
-
-
-def _for_event(step_id: str, event: str, timeout: Duration, if_exp: str | None) -> Message:
-    if not isinstance(event, str) or not event:
-        raise EventInvalidError(f"step {step_id!r} waits for an event without a name; pass event='app/name'")
-    return {"event": event, "if_exp": if_exp, "wake_at": now_us() + _wait_ms(step_id, timeout) * 1000}
-
-
-def _invocation(step_id: str, fn_id: str, data: Mapping[str, Any] | None, timeout: Duration | None) -> Message:
+def _inputs(args: Sequence[Any]) -> str | None:
+    """The arguments as they are recorded, to be looked at and edited; None where they are not JSON."""
+    if not args:
+        return None
     try:
-        text = dumps({} if data is None else data)
-    except TypeError as exc:
-        raise EventInvalidError(f"the data of step {step_id!r} must be an object of JSON: {exc}") from None
-    wait_ms = 365 * 86_400_000 if timeout is None else _wait_ms(step_id, timeout)
-    return {"function_id": fn_id, "data": text, "wake_at": now_us() + wait_ms * 1000, "opts": f'{{"input":{text}}}'}
+        return f'{{"input":{dumps(list(args))}}}'
+    except TypeError:
+        return None
 
 
 def _event_or_none(value: Any) -> Event | None:
