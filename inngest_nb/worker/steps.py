@@ -181,7 +181,7 @@ class StepSync:
 
     def wait_for_event(self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None) -> Event | None:
         """As `Step.wait_for_event`."""
-        return self.block(self._step.waitfor_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
+        return self.block(self._step.wait_for_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
 
     def request_approval(self, step_id: str, ref: TopicRef[Any], **options: Any) -> Decision | None:
         """As `Step.request_approval`."""
