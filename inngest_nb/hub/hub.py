@@ -43,9 +43,24 @@ class Hub:
     def publish(self, publish: Publish) -> int:
         """Append to the channel's log and return the offset; it is on disk one group later.
 
+        What the engine itself tells of runs is as large as their events and results are, and is never refused.
+
         Raises:
             PayloadError: data over 512 KiB, or the disk refuses messages and memory for them is used up.
         """
+        if publish.kind == "data":
+            self._admit(publish)
+        log = self.log(publish.channel)
+        if not publish.created_at:
+            publish = publish._replace(created_at=self._clock.now())
+        entry = log.append(publish)
+        self._batch.append((_SQL.add_message, (log.id, entry.offset, *publish[1:])))
+        self._touched[log] = log.next
+        self._unwritten += 1
+        self._flush_soon()
+        return entry.offset
+
+    def _admit(self, publish: Publish) -> None:
         if len(publish.data) * 4 > MAX_DATA_BYTES and len(publish.data.encode()) > MAX_DATA_BYTES:
             size = len(publish.data.encode())
             raise PayloadError(
@@ -56,23 +71,13 @@ class Hub:
             raise PayloadError(
                 f"{self._unwritten:,} messages wait for the disk ({self._writer.outage}); publish again later"
             )
-        log = self.log(publish.channel)
-        if not publish.created_at:
-            publish = publish._replace(created_at=self._clock.now())
-        entry = log.append(publish)
-        self._batch.append((_SQL.add_message, (log.id, entry.offset, *publish[1:])))
-        self._touched[log] = log.next
-        self._unwritten += 1
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-        return entry.offset
 
     def written(self) -> asyncio.Future[None]:
         """A future that resolves when everything published so far is on disk."""
         future: asyncio.Future[None] = self._loop.create_future()
         if self._batch:
             self._after.append(future)
+            self._flush_soon()
         else:
             self._writer.submit([], lambda error: _finish(future, error))
         return future
@@ -127,24 +132,35 @@ class Hub:
 
     # -- writing -------------------------------------------------------------------------------
 
+    def _flush_soon(self, delay: float = 0.0) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_later(delay, self._flush) if delay else self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
         self._flushing = False
         batch, self._batch = self._batch, []
         touched, self._touched = self._touched, {}
         after, self._after = self._after, []
-        count = len(batch)
 
         def done(error: InngestError | None) -> None:
-            if error is not None:  # rows are idempotent: offer the same group again until the disk takes it
-                self._loop.call_later(0.1, self._writer.submit, batch, done)
+            if error is not None:
+                self._take_back(batch, touched, after)
                 return
-            self._unwritten = max(0, self._unwritten - count)
+            self._unwritten = max(0, self._unwritten - len(batch))
             for log, upto in touched.items():
                 log.show(upto)
             for future in after:
                 _finish(future, None)
 
         self._writer.submit(batch, done)
+
+    def _take_back(self, batch: list[Write], touched: dict[ChannelLog, int], after: list[asyncio.Future[None]]) -> None:
+        """The disk refused a group: its rows, which are idempotent, go with the next one, until they are taken."""
+        self._batch[:0], self._after[:0] = batch, after
+        for log, upto in touched.items():
+            self._touched[log] = max(upto, self._touched.get(log, 0))
+        self._flush_soon(0.1)
 
     def _forget_idle(self) -> None:
         idle = [
