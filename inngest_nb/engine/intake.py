@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.events import validate_event
 from inngest_nb.engine.functions import Function
-from inngest_nb.engine.journal.journal import add_event, add_run, end_wait
+from inngest_nb.engine.journal.journal import SQL, add_event, add_run, end_wait
 from inngest_nb.engine.records import Run, StoredEvent
 from inngest_nb.engine.waits import OpenWait, WaitId
-from inngest_nb.errors import InngestError
+from inngest_nb.errors import EventInvalidError, InngestError
 from inngest_nb.jsontext import dumps, loads
 from inngest_nb.store import Write
 
@@ -70,11 +71,20 @@ class Intake:
     async def start(
         self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None
     ) -> Run:
-        """Accept an event that starts one function only; returns its queued run."""
+        """Accept an event that starts one function only; returns its run, with a known key the one it started before."""
         checked = validate_event(event, now_ms=self._core.clock.now() // 1000, position=0, internal=True)
-        plan = self._plan(self._store(checked, user), function, key)
-        await self._commit([plan])
-        return plan.runs[0]
+        known = self._known(key)
+        plans = [] if known else [self._plan(self._store(checked, user), function, key)]
+        await self._commit(plans)
+        return self._started_by(known, function) if known else plans[0].runs[0]
+
+    def _started_by(self, event_id: str, function: Function) -> Run:
+        filters = {"function": function.id, "event_id": event_id, "status": None, "limit": 1}
+        found = self._core.journal.reader.execute(SQL.list_runs, filters).fetchone()
+        run = self._core.peek(found[0]) if found else None
+        if run is None:
+            raise EventInvalidError(f"the idempotency key of this start of {function.id!r} was used for another event")
+        return run
 
     def plan_invoke(self, function: Function, data: dict[str, Any], parent: Run, step_hash: str) -> Plan:
         """A run of `function` whose end answers a step of `parent`."""
@@ -164,14 +174,17 @@ class Intake:
 
     # -- committing ----------------------------------------------------------------------------
 
-    async def _commit(self, plans: list[Plan]) -> None:
-        try:
-            await self._core.journal.commit([write for plan in plans for write in plan.writes])
-        except InngestError:
+    def _commit(self, plans: list[Plan]) -> asyncio.Future[None]:
+        """What follows a commit does not wait for the caller, whose connection may be gone by then."""
+
+        def then(error: InngestError | None) -> None:
+            if error is None:
+                self.apply(plans)
+                return
             for plan in plans:
                 self._undo(plan)
-            raise
-        self.apply(plans)
+
+        return self._core.journal.commit([write for plan in plans for write in plan.writes], then)
 
     def apply(self, plans: list[Plan]) -> None:
         """What was planned is in the journal: let it happen."""

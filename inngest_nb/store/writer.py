@@ -49,11 +49,16 @@ class Writer:
             self._queue.append((writes, done))
             self._wake.notify()
 
-    def commit(self, writes: list[Write]) -> asyncio.Future[None]:
-        """Queue `writes`; the future resolves after their commit or raises what went wrong."""
+    def commit(self, writes: list[Write], then: Done | None = None) -> asyncio.Future[None]:
+        """Queue `writes`; the future resolves after their commit or raises what went wrong.
+
+        `then` is called before, and also when nobody waits for the future any more.
+        """
         future: asyncio.Future[None] = self._loop.create_future()
 
         def done(error: InngestError | None) -> None:
+            if then is not None:
+                then(error)
             if future.cancelled():
                 return
             if error is None:
@@ -158,7 +163,10 @@ class Writer:
 
 def _resolve(callbacks: list[Done], error: InngestError | None) -> None:
     for done in callbacks:
-        done(error)
+        try:
+            done(error)
+        except Exception:  # noqa: BLE001  # the others of the group must be told in any case
+            _log.exception("after a commit")
 
 
 def _transaction(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
