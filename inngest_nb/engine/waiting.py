@@ -14,6 +14,7 @@ from inngest_nb.engine.records import ENDED, Run, StepRow, StoredEvent, dense, f
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import ExpressionError
+from inngest_nb.expressions import check
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
 
@@ -84,6 +85,8 @@ class Waiting:
     def _open(self, run: Run, message: Message) -> bool:
         wait, condition = (run.id, message["hash"]), message.get("if_exp")
         try:
+            if condition is not None:
+                check(condition, variables=("event", "async"))
             self._core.waits.add(wait, message["event"], condition, run.event.as_object())
         except ExpressionError as exc:
             text = (
