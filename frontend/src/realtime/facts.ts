@@ -16,12 +16,16 @@ export interface QuestionFact {
   reveal(): void;
 }
 
+/** Tokens come faster than anybody looks at what another view learned from them. */
+const TOKENS_TOLD_EVERY_MS = 250;
+
 export class Facts {
   private readonly tokens = new Map<string, TokenFacts>();
   private readonly questions = new Map<object, readonly QuestionFact[]>();
   private readonly listeners = new Set<() => void>();
   /** Grows with every change, for those who keep what they derived. */
   version = 0;
+  private later: ReturnType<typeof setTimeout> | undefined;
 
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -30,7 +34,8 @@ export class Facts {
 
   setTokens(run_id: string, step_id: string, attempt: number, facts: TokenFacts): void {
     this.tokens.set(key(run_id, step_id, attempt), facts);
-    this.changed();
+    this.version += 1;
+    this.later ??= setTimeout(() => this.changed(), TOKENS_TOLD_EVERY_MS);
   }
 
   tokensOf(run_id: string, step_id: string, attempt: number): TokenFacts | undefined {
@@ -49,6 +54,8 @@ export class Facts {
   }
 
   private changed(): void {
+    clearTimeout(this.later);
+    this.later = undefined;
     this.version += 1;
     for (const listener of [...this.listeners]) listener();
   }

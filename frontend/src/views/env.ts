@@ -33,16 +33,18 @@ export function listen(env: Env, request: Subscribe, sink: Sink): () => void {
   });
 }
 
-/** State with listeners that are called at most once per frame. */
+const FRAME_MS = 14;
+
+/** State with listeners that are called at most once per frame: at once after a pause, else with the next frame. */
 export abstract class Controller<S> {
   private readonly listeners = new Set<() => void>();
   private frame = 0;
+  private toldAt = -Infinity;
   private unseen: Message[] = [];
   private readonly cleanups: (() => void)[] = [];
 
   constructor(readonly env: Env, public state: S) {
     this.own(env.link.onState(() => this.changed()));
-    this.own(env.facts.onChange(() => this.changed()));
   }
 
   onChange(listener: () => void): () => void {
@@ -76,10 +78,14 @@ export abstract class Controller<S> {
 
   protected changed(): void {
     if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      for (const listener of [...this.listeners]) listener();
-    });
+    if (!document.hidden && performance.now() - this.toldAt >= FRAME_MS) return this.tell();
+    this.frame = requestAnimationFrame(() => this.tell());
+  }
+
+  private tell(): void {
+    this.frame = 0;
+    this.toldAt = performance.now();
+    for (const listener of [...this.listeners]) listener();
   }
 }
 

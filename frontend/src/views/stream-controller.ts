@@ -36,6 +36,7 @@ export class StreamController extends Controller<StreamState> {
 
   constructor(env: Env, readonly params: StreamParams, initial: unknown) {
     super(env, { tokens: NO_TOKENS, stopping: false });
+    this.own(env.facts.onChange(() => this.changed()));
     const saved = dict(initial);
     const one = parseSnapshot(saved.run);
     this.initialRuns = { ...dict(saved.runs), ...(one.run ? { [one.run.run_id]: saved.run } : {}) };
@@ -145,6 +146,7 @@ export class StreamController extends Controller<StreamState> {
     for (const { run_id, step_id, attempt, rates } of this.state.tokens.segments) {
       if (!run_id || !step_id || rates.count === 0) continue;
       const { first, last, count } = rates;
+      if (this.env.facts.tokensOf(run_id, step_id, attempt)?.count === count) continue;
       this.env.facts.setTokens(run_id, step_id, attempt, { first, last, count });
     }
   }

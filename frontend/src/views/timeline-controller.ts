@@ -40,6 +40,7 @@ export class TimelineController extends Controller<TimelineState> {
 
   constructor(env: Env, params: unknown, initial: unknown) {
     super(env, CLOSED);
+    this.own(env.facts.onChange(() => this.changed()));
     const raw = dict(params);
     this.run_id = text(raw.run_id) ?? "";
     this.fn_name = text(raw.fn_name) ?? "";
