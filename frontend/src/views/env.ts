@@ -33,7 +33,7 @@ export function listen(env: Env, request: Subscribe, sink: Sink): () => void {
   });
 }
 
-const FRAME_MS = 14;
+const PAUSE_MS = 8;
 
 /** State with listeners that are called at most once per frame: at once after a pause, else with the next frame. */
 export abstract class Controller<S> {
@@ -78,7 +78,7 @@ export abstract class Controller<S> {
 
   protected changed(): void {
     if (this.frame) return;
-    if (!document.hidden && performance.now() - this.toldAt >= FRAME_MS) return this.tell();
+    if (!document.hidden && performance.now() - this.toldAt >= PAUSE_MS) return this.tell();
     this.frame = requestAnimationFrame(() => this.tell());
   }
 
