@@ -44,8 +44,8 @@ def to_milliseconds(duration: Duration, *, field: str = "the duration") -> int:
     raise ValueError(f"{field} must be a duration, not {duration!r}; {_HELP}")
 
 
-def to_wire(duration: Duration, *, field: str = "the duration") -> str:
-    """As the official SDK registers it: the largest unit (w d h m s) that divides it evenly.
+def to_wire(duration: Duration, *, field: str = "the duration", days: bool = True) -> str:
+    """As the official SDK registers it: the largest unit (w d h m s, or without `days` h m s) that divides it evenly.
 
     Raises:
         ValueError: it is not a duration, or not a whole number of seconds from 1.
@@ -57,7 +57,8 @@ def to_wire(duration: Duration, *, field: str = "the duration") -> str:
     seconds, rest = divmod(milliseconds, 1000)
     if rest or not seconds:
         raise ValueError(f"{field} must be a whole number of seconds from 1, not {duration!r}")
-    return next(f"{seconds // size}{unit}" for unit, size in _WIRE_UNITS if seconds % size == 0)
+    units = _WIRE_UNITS if days else _WIRE_UNITS[2:]
+    return next(f"{seconds // size}{unit}" for unit, size in units if seconds % size == 0)
 
 
 def general_ms(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -95,7 +96,5 @@ def test_agrees_with_python_where_both_know_the_syntax(pattern: str, text: str) 
 
 @given(st.text(max_size=30), st.text(max_size=10))
 def test_any_pattern_matches_or_is_a_pattern_error(pattern: str, text: str) -> None:
-    try:
+    with contextlib.suppress(PatternError):
         assert search(pattern, text) in (True, False)
-    except PatternError as error:
-        assert str(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,13 +45,11 @@ _EXPRESSIONS = st.recursive(
 
 
 def answer(text: str, event: object) -> None:
-    try:
+    with contextlib.suppress(ExpressionError):
         value = expressions.compile(text).evaluate({"data": event}, _EVENT)
         assert isinstance(go_text(value), str)
         expressions.bind(text, {"data": event}).matches(_EVENT)
         expressions.check(text, variables=("event", "async"))
-    except ExpressionError as error:
-        assert str(error)
 
 
 @settings(max_examples=400, deadline=None)
