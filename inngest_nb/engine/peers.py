@@ -48,10 +48,13 @@ class Peers:
         holders[peer.id] = peer
 
     def remove(self, peer: Peer) -> None:
-        """The peer is gone for good."""
-        self._by_id.pop(peer.id, None)
+        """The connection is gone for good; one that took its place stays."""
+        if self._by_id.get(peer.id) is peer:
+            del self._by_id[peer.id]
         for fn_id in peer.functions:
-            self._by_function.get(fn_id, {}).pop(peer.id, None)
+            holders = self._by_function.get(fn_id, {})
+            if holders.get(peer.id) is peer:
+                del holders[peer.id]
 
     def for_function(self, fn_id: str) -> Peer | None:
         """The newest connected peer that has the function."""
