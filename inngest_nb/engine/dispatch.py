@@ -79,6 +79,7 @@ class Dispatch:
         function = self._core.functions.require(run.fn_id)
         now = self._core.clock.now()
         run.peer, run.lease = peer, self._core.clock.ulid()
+        run.offered.clear()
         run.status, run.started_at = "running", run.started_at or now
         peer.runs[run.id] = run
         message = self._run_start(run, function.max_attempts)

@@ -36,6 +36,8 @@ class Progress:
     def step_done(self, run: Run, message: Message) -> None:
         """An attempt ended: keep its outcome, then let the body go on, or plan the next attempt."""
         run.fresh = False
+        if message.get("again") and self._known(run, message):
+            return
         function = self._function(run)
         retry_at = self._retry_at(function, message) if "error" in message else None
         if "output" in message:
@@ -49,6 +51,18 @@ class Progress:
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
         self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
+
+    def _known(self, run: Run, message: Message) -> bool:
+        """A report that is repeated after a reconnect: what is in the journal of it is answered once more."""
+        kept = self._core.journal.steps(run.id, message["hash"])
+        row = next((row for row in kept if row.attempt == message["attempt"]), None)
+        if row is None:
+            return False
+        if row.status == "completed":
+            self._answer(run, {"op": "step.saved", "run_id": run.id, "hash": row.hash})
+        else:
+            self._step_failed(run, message, row)
+        return True
 
     def _step_kept(
         self, run: Run, message: Message, row: StepRow, writes: list[Write], error: Exception | None
@@ -90,9 +104,24 @@ class Progress:
         run = self._core.find(due.run_id)
         if run is None or run.status in ENDED:
             return
-        if run.peer is None:
-            return  # whoever takes the run gets the attempt with it
-        self._answer(run, {"op": "step.again", "run_id": run.id, "hash": due.hash, "attempt": due.attempt})
+        if run.peer is None or not run.peer.connected:
+            return  # whoever takes the run gets the attempt with it; for a peer that comes back, see `peer_back`
+        offer = (due.hash, due.attempt)
+        if offer not in run.offered:
+            run.offered.add(offer)
+            self._answer(run, {"op": "step.again", "run_id": run.id, "hash": due.hash, "attempt": due.attempt})
+
+    def peer_back(self, run: Run, *, remembered: bool) -> None:
+        """The run's peer has a new connection: it reports again what was not answered, and is told what came due.
+
+        An engine that does not remember the run does not know which attempts the peer is making already.
+        """
+        offered, run.offered = run.offered, set()
+        last = {row.hash: row for row in self._core.journal.steps(run.id)} if remembered else {}
+        for row in last.values():
+            if row.status == "retrying" and (row.hash, row.attempt + 1) not in offered:
+                self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
+        self._core.waiting.peer_back(run)
 
     def _retry_at(self, function: Function | None, message: Message) -> int | None:
         attempts = function.max_attempts if function else 1

@@ -78,6 +78,7 @@ class Run:
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
+    offered: set[tuple[str, int]] = field(default_factory=set)  # step attempts asked of its peer on this connection
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
 
     @property

@@ -120,6 +120,7 @@ class Session:
         )
         known = core.peers.get(peer.id)
         self._peer = peer
+        remembered = message.get("live", {}).keys() & core.runs.keys()
         kept = self._adopt(peer, known, message.get("live", {}))
         core.peers.add(peer)
         self._send(
@@ -131,6 +132,8 @@ class Session:
                 "kept": kept,
             }
         )
+        for run_id in kept:
+            core.progress.peer_back(core.runs[run_id], remembered=run_id in remembered)
         self._register(peer, message["functions"])
 
     def _adopt(self, peer: Peer, known: Peer | None, live: dict[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from inngest_nb.expressions import check
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
 
+_WAITS, _OVER = ("sleep", "wait_for_event", "invoke"), ("completed", "timed_out", "failed")
 _TIMED_OUT = "Timed out waiting for invoked function to complete"
 
 
@@ -177,6 +178,12 @@ class Waiting:
             self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
             self._core.lifecycle.run_changed(run, function)
         self._tell_peer(run, rows[-1])
+
+    def peer_back(self, run: Run) -> None:
+        """The run's peer has a new connection: a wait that it remembers may have ended without its hearing of it."""
+        for row in self._core.journal.steps(run.id):
+            if row.op in _WAITS and row.status in _OVER:
+                self._tell_peer(run, row)
 
     def _tell_peer(self, run: Run, row: StepRow) -> None:
         if run.peer is None:
