@@ -1,0 +1,46 @@
+"""Engines on directories of their own, stopped at the end of each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from inngest_nb import links
+from inngest_nb.engine.engine import Engine
+
+from tests.engine.peer import Engines, MovableClock
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data directory."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The clock of all engines of the test."""
+    return MovableClock()
+
+
+@pytest_asyncio.fixture
+async def engines(data_dir: Path, clock: MovableClock) -> AsyncIterator[Engines]:
+    """Starts and stops engines on the test's directory."""
+    engines = Engines(data_dir, clock)
+    yield engines
+    await engines.stop_all()
+
+
+@pytest_asyncio.fixture
+async def engine(engines: Engines) -> Engine:
+    """A running engine."""
+    return await engines.start()
+
+
+@pytest.fixture
+def closed_links() -> Iterator[None]:
+    """Close what clients of the test have opened."""
+    yield
+    links.close_links()
