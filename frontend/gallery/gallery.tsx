@@ -21,7 +21,15 @@ function draw(scene: Scene, main: HTMLElement): void {
   const facts = new Facts();
   drawBeside(scene, facts);
   mount(box, { view: scene.view, params: scene.params, initial: scene.initial ?? {} }, replayEnv(scene.recording, facts));
-  setTimeout(() => act(scene, box), 120);
+  pending.push(drawn(box).then(() => act(scene, box)));
+}
+
+const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
+/** Recordings arrive in microtasks, are drawn in frames and may ask for more: a few frames settle all of it. */
+async function drawn(box: HTMLElement): Promise<void> {
+  while (!box.querySelector(".inb-live")) await frame();
+  for (let i = 0; i < 12; i++) await frame();
 }
 
 /** A view that is not shown, for what it tells the one that is. */
@@ -37,9 +45,12 @@ function drawBeside(scene: Scene, facts: Facts): void {
 
 function act(scene: Scene, box: HTMLElement): void {
   if (scene.select) box.querySelector<HTMLElement>(`[data-hash="${scene.select}"]`)?.click();
-  if (scene.click) [...box.querySelectorAll("button")].find((button) => button.textContent?.startsWith(scene.click ?? ""))?.click();
+  if (scene.click) [...box.querySelectorAll("button")].find((button) => (button.ariaLabel ?? button.textContent ?? "").startsWith(scene.click ?? ""))?.click();
+  if (scene.back) box.querySelector<HTMLElement>(".inb-scroll")?.scrollTo(0, 0);
 }
 
+const pending: Promise<void>[] = [];
 const main = document.body.appendChild(document.createElement("main"));
 const only = query.get("only") ?? "";
 for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);
+void Promise.all(pending).then(() => drawn(main)).then(() => (document.documentElement.dataset.ready = ""));

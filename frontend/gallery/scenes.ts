@@ -14,6 +14,8 @@ export interface Scene {
   readonly beside?: string;
   readonly select?: string;
   readonly click?: string;
+  /** Scrolls the text back to its top. */
+  readonly back?: boolean;
 }
 
 const at = (ms: number): number => T0 + ms;
@@ -103,6 +105,21 @@ function partial(): Story {
   return story.tokens(story.cut("The model is not called again."), 207, 1272, 6100);
 }
 
+function long(): Story {
+  return fetched().step("generate", "running", 860, null).tokens(`${TEXT}\n\n${TEXT}`, 200, 1272, 5990);
+}
+
+/** Two runs that publish to one channel: the first is over, the second is being written. */
+function two(): Story {
+  const first = finished();
+  const second = new Story("01KAJ9ZZV7N2M5X9ZT3V9QK2MM", CHANNEL, "generate-response");
+  second.messages[CHANNEL] = first.messages[CHANNEL] ??= [];
+  second.run("running", 0).step("generate", "running", 860, null)
+    .tokens("## What is durable execution?\n\nDurable execution means that your code can stop at any point and go on later as if nothing had happened. The runtime writes down the result of each step, so that a restart", 142, 955, 9250);
+  first.messages[second.run_id] = second.messages[second.run_id] ?? [];
+  return first;
+}
+
 const savedInitial = (story: Story): object => ({ saved_at: at(220_000), messages: story.messages[CHANNEL] ?? [], ...snapshot(story) });
 
 function snapshot(story: Story): object {
@@ -161,6 +178,8 @@ export const SCENES: readonly Scene[] = [
   { id: "s-lost", view: "token-stream", title: "Reconnecting", params: stream, recording: record(partial(), 12_200, lost(12_200)) },
   { id: "s-saved", view: "token-stream", title: "Saved notebook", params: stream, initial: savedInitial(partial()), recording: record(new Story(), 240_000, SAVED) },
   { id: "s-queued", view: "token-stream", title: "Queued", params: stream, recording: record(queued(), 3200) },
+  { id: "s-long", view: "token-stream", title: "Scrolled back", params: stream, recording: record(long(), 6000), back: true },
+  { id: "s-two", view: "token-stream", title: "Two runs on one channel", params: { ...stream, run_id: null }, recording: record(two(), 9300) },
   { id: "s-empty", view: "token-stream", title: "Empty", params: { ...stream, run_id: null, channel: "agent-chat:t1", fn_name: "" }, recording: record(new Story(), 0) },
   { id: "t-completed", view: "run-timeline", title: "Completed, a step selected", width: 1100, params: timeline, recording: record(finished(), 220_000), beside: "token-stream", select: "h-generate" },
   { id: "t-parallel", view: "run-timeline", title: "Parallel", width: 1100, params: { ...timeline, fn_name: "research-agent" }, recording: record(research(), 26_400), beside: "token-stream" },
@@ -168,6 +187,7 @@ export const SCENES: readonly Scene[] = [
   { id: "t-waiting", view: "run-timeline", title: "Waiting for you", params: timeline, recording: record(asked(), 192_330), beside: "both" },
   { id: "t-retrying", view: "run-timeline", title: "Retrying", params: timeline, recording: record(backoff(), 6560), beside: "token-stream" },
   { id: "t-failed", view: "run-timeline", title: "Failed", params: timeline, recording: record(failed(), 40_000) },
+  { id: "t-table", view: "run-timeline", title: "As a table", params: timeline, recording: record(backoff(), 6560), click: "Show as table" },
   { id: "t-queued", view: "run-timeline", title: "Queued", params: timeline, recording: record(queued(), 3200) },
   { id: "t-cancelled", view: "run-timeline", title: "Cancelled", params: timeline, recording: record(cancelled(), 4000), beside: "token-stream" },
   { id: "t-lost", view: "run-timeline", title: "Reconnecting", params: timeline, recording: record(partial(), 12_200, lost(12_200)) },

@@ -37,7 +37,7 @@ export function Approval({ controller }: { controller: ApprovalController }): JS
   const status = statusOf(current);
   const body = useRef<HTMLDivElement>(null);
   return (
-    <Card view="approval" label="Approval" status={status} connection={connection} onKeyDown={(event) => keys(event, shown)}>
+    <Card view="approval" label={`Questions on ${controller.channel}`} status={status} connection={connection} onKeyDown={(event) => keys(event, shown)}>
       <ApprovalHead {...shown} status={connection.value === "saved" ? past(status) : status} />
       {current && connection.value !== "saved" && <DeadlineBar view={current} now={now} />}
       <Banners {...shown} problem={state.problem} />

@@ -25,7 +25,7 @@ export function StepDetail({ controller, attempts, now }: DetailProps): JSX.Elem
   if (!step) return null;
   const detail = controller.state.details.get(step.hash);
   return (
-    <aside class="inb-detail" aria-label={`Step ${step.step_id}`} onKeyDown={(event) => event.key === "Escape" && controller.select(null)}>
+    <div class="inb-detail" role="group" aria-label={`Step ${step.step_id}`} onKeyDown={(event) => event.key === "Escape" && controller.select(null)}>
       <h4>
         {step.step_id}
         <span class="muted mono">{opName(step.op)}</span>
@@ -33,7 +33,7 @@ export function StepDetail({ controller, attempts, now }: DetailProps): JSX.Elem
       </h4>
       <Facts controller={controller} step={step} attempts={attempts} now={now} />
       <Tabs key={step.hash} step={step} attempts={attempts} detail={detail} controller={controller} now={now} />
-    </aside>
+    </div>
   );
 }
 

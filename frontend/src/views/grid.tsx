@@ -214,7 +214,7 @@ export function zoomAbout(controller: TimelineController, factor: number, at: nu
 export function StepTable({ rows, now }: { rows: readonly Row[]; now: number }): JSX.Element {
   const steps = useMemo(() => rows.filter((row) => row.depth > 0), [rows]);
   return (
-    <div class="inb-tablebox">
+    <div class="inb-tablebox" tabIndex={0} role="group" aria-label="Steps as a table">
       <table class="inb-table">
         <thead><tr><th>Step</th><th>Status</th><th>Started</th><th class="num">Duration</th><th class="num">Attempts</th></tr></thead>
         <tbody>

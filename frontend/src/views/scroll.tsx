@@ -41,7 +41,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
   };
   return (
     <div class="inb-tail">
-      <div ref={ref} class="inb-scroll" tabIndex={0} role="region" aria-label="Text" onScroll={scrolled}
+      <div ref={ref} class="inb-scroll" tabIndex={0} role="group" aria-label="Text" onScroll={scrolled}
         onPointerDown={(event) => freeHeight(event, ref.current)}
         onKeyDown={(event) => event.key === "End" && follow()}>
         {children}

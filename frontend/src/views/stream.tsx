@@ -41,7 +41,7 @@ export function TokenStream({ controller }: { controller: StreamController }): J
   useTick(tickPeriod(shown, known));
   const count = tokenCount(segments);
   return (
-    <Card view="stream" label="Token stream" status={known} connection={connection} data={{ "data-inb-tokens": count }}>
+    <Card view="stream" label={`Token stream of ${controller.params.fn_name || model?.run?.name || controller.params.channel}`} status={known} connection={connection} data={{ "data-inb-tokens": count }}>
       <StreamHead {...shown} />
       <LostBanner env={env}>{`Shown up to offset ${tokens.lastOffset}; the run goes on.`}</LostBanner>
       <SavedBanner env={env} connection={connection} />

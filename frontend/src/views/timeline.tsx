@@ -41,7 +41,7 @@ export function RunTimeline({ controller }: { controller: TimelineController }):
   const root = useRef<HTMLDivElement>(null);
   const shown: Shown = { controller, model, connection, status, rows, over, now };
   return (
-    <Card view="timeline" label="Run timeline" status={known} connection={connection}
+    <Card view="timeline" label={`Timeline of ${controller.fn_name || model.run?.name || "a run"}`} status={known} connection={connection}
       onKeyDown={(event) => timelineKeys(event, controller, rows, root.current)}>
       <TimelineHead {...shown} />
       <LostBanner env={env}>Bars stop at the last thing heard; nothing is guessed.</LostBanner>
