@@ -33,7 +33,7 @@ class Bound:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.index_terms: tuple[Term | None, ...] = tuple(map(_term, _branches(node)))
+        self.index_terms: tuple[Term | None, ...] = _index_terms(node)
         self._compiled: tuple[Step, frozenset[tuple[str, ...]]] | None = None
 
     def __repr__(self) -> str:
@@ -208,9 +208,18 @@ def _possible(node: Node) -> bool:
     return True
 
 
-def _branches(node: Node) -> tuple[Node, ...]:
-    """The alternatives of a condition, one of which must be true."""
-    return node.terms if isinstance(node, Logic) and node.is_or else (node,)
+def _index_terms(node: Node) -> tuple[Term | None, ...]:
+    """For each alternative of a condition, one of which must be true, what an event needs for it."""
+    found = tuple(map(_term, node.terms if isinstance(node, Logic) and node.is_or else (node,)))
+    if all(term is None or term[1] != (None,) for term in found):
+        return found
+    used = used_paths(node)  # a longer selection that leads nowhere hides this one, which then equals null
+    return tuple(term if term is None or not _may_hide(used, term) else None for term in found)
+
+
+def _may_hide(used: frozenset[tuple[str, ...]], term: Term) -> bool:
+    path = ("async", *term[0])
+    return term[1] == (None,) and any(len(other) > len(path) and other[: len(path)] == path for other in used)
 
 
 def _term(branch: Node) -> Term | None:

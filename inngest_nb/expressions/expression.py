@@ -78,9 +78,9 @@ def run(
     try:
         value = step(Scope(roots, used, now_ns))
     except RecursionError:
-        raise ExpressionError(f"the data are nested too deeply to evaluate {describe()!r}") from None
+        raise ExpressionError(f"the data are nested too deeply to evaluate {describe()[:200]!r}") from None
     if isinstance(value, Failure):
-        raise ExpressionError(f"{describe()!r} fails for this event: {value.message}")
+        raise ExpressionError(f"{describe()[:200]!r} fails for this event: {value.message}")
     return False if value is UNKNOWN else value
 
 

@@ -20,7 +20,8 @@ from inngest_nb.expressions.nodes import (
     children,
 )
 
-MAX_DEPTH = 250
+MAX_DEPTH = 250  # of parentheses and other nesting in the text
+MAX_HEIGHT = 200  # of the tree: its readers recurse, and must fit under any caller's stack
 
 _LITERALS = {"true": True, "false": False, "null": None}
 _RESERVED = frozenset(
@@ -83,14 +84,14 @@ class Parser:
         )
         return fail(self.text, token.at, f"expected {wanted}, found {found}")
 
-    def too_deep(self, at: int) -> ExpressionError:
-        return fail(self.text, at, f"an expression may be nested {MAX_DEPTH} deep, this one is deeper")
+    def too_deep(self, at: int, most: int) -> ExpressionError:
+        return fail(self.text, at, f"an expression may be nested {most} deep, this one is deeper")
 
     def expression(self, lowest: int) -> Node:
         """Everything that binds at least as tightly as `lowest`."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise self.too_deep(self.peek.at)
+            raise self.too_deep(self.peek.at, MAX_DEPTH)
         left = self.operand()
         while True:
             token = self.peek
@@ -258,7 +259,7 @@ def parse(text: str) -> tuple[Node, list[Problem]]:
     stack = [(node, 1)]
     while stack:  # a long sum is as deep as it is long, since its tree leans left
         current, height = stack.pop()
-        if height > MAX_DEPTH:
-            raise parser.too_deep(current.at)
+        if height > MAX_HEIGHT:
+            raise parser.too_deep(current.at, MAX_HEIGHT)
         stack.extend((child, height + 1) for child in children(current))
     return node, parser.problems

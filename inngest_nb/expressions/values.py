@@ -91,9 +91,11 @@ def _to_double(value: int) -> float:
 
 
 def map_key(key: object) -> object:
-    """A key that is equal for equal CEL keys: numbers by value, everything else by type."""
+    """A key that is equal for equal CEL keys: numbers by value, the rest by type; what cannot be a key is None."""
     kind = type_of(key)
-    return ("number", key) if kind in NUMBERS else (kind, key)
+    if kind in NUMBERS:
+        return ("number", key)
+    return (kind, key) if kind in ("bool", "string") else None
 
 
 def elements(value: object) -> Iterator[object] | None:

@@ -135,9 +135,28 @@ def test_cancel_conditions_name_the_way_out() -> None:
 def test_limits_are_clear_errors() -> None:
     with pytest.raises(ExpressionError, match="100000 characters"):
         expressions.compile("1" * 100_001)
-    for deep in ("(" * 251 + "true" + ")" * 251, " + ".join(["event.data.n"] * 251), "event.data.s" + ".size()" * 251):
-        with pytest.raises(ExpressionError, match="250 deep"):
+    with pytest.raises(ExpressionError, match="250 deep"):
+        expressions.compile("(" * 250 + "true" + ")" * 250)
+    for deep in (" + ".join(["event.data.n"] * 200), "event.data.s" + ".size()" * 200):
+        with pytest.raises(ExpressionError, match="200 deep"):
             expressions.compile(deep)
+
+
+def test_what_is_within_the_limits_works_under_a_notebook_s_stack() -> None:
+    def below(frames: int) -> None:
+        if frames:
+            below(frames - 1)
+            return
+        for text in (
+            "(" * 249 + "event.data.n" + ")" * 249,
+            "!(" * 198 + "event.data.ok" + ")" * 198,
+            "[" * 198 + "async.data.n" + "]" * 198,
+        ):
+            expressions.check(text, variables=("event", "async"))
+            expressions.compile(text).evaluate({"data": {"n": 1, "ok": True}}, {"data": {"n": 1}})
+            assert expressions.bind(text, {"data": {"n": 1, "ok": True}}).residual
+
+    below(60)
 
 
 def test_what_is_long_but_flat_has_no_depth() -> None:

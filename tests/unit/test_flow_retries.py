@@ -23,18 +23,15 @@ NOW_MS = 1_760_000_000_000
 @pytest.mark.parametrize("case", cases("backoff"), ids=label)
 def test_delays_are_inngest_s(case: dict[str, Any]) -> None:
     given, expected = case["input"], case["expected"]
-    assert given["policy"] == "table"
-    assert base_delay_ms("inngest", given["attempt"]) == expected["base_ms"]
-    delays = [
-        retry_delay_ms("inngest", given["attempt"], random.Random(seed)) - expected["base_ms"] for seed in range(300)
-    ]
-    assert expected["jitter_min_ms"] <= min(delays) < 1000
-    assert (
-        expected["jitter_max_ms_exclusive"] - 1000
-        < max(delays)
-        < expected["jitter_max_ms_exclusive"]
-        == TABLE_JITTER_MS
-    )
+    policy = "inngest" if given["policy"] == "table" else given["interval_ms"] / 1000
+    assert base_delay_ms(policy, given["attempt"]) == expected["base_ms"]
+    delays = [retry_delay_ms(policy, given["attempt"], random.Random(seed)) for seed in range(300)]
+    jitters = [delay - expected["base_ms"] for delay in delays]
+    if policy == "inngest":
+        assert expected["jitter_min_ms"] <= min(jitters) < 1000
+        assert TABLE_JITTER_MS - 1000 < max(jitters) < TABLE_JITTER_MS == expected["jitter_max_ms_exclusive"]
+    else:
+        assert set(jitters) == {0}
 
 
 def test_the_notebook_s_own_delays_double_up_to_half_a_minute() -> None:

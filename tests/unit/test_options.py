@@ -32,7 +32,7 @@ REFUSED_BY_THE_SDK = (
     {"timeouts": {"start": "bad"}},
 )
 #: What our registration never meets: a trigger that is both or neither, functions without steps.
-NO_SUCH_THING = ([{}], [{"event": "a", "cron": "* * * * *"}])
+NO_SUCH_THING: tuple[object, ...] = ([{}], [{"event": "a", "cron": "* * * * *"}])
 _OPTIONS = {field.alias or name for name, field in Options.model_fields.items()}
 ONE_EVENT = [TriggerEvent(event="a")]
 
@@ -53,7 +53,7 @@ def is_ours(case: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "case", list(filter(is_ours, cases("batch_debounce_misc", "function_registration"))), ids=label
+    "case", [case for case in cases("batch_debounce_misc", "function_registration") if is_ours(case)], ids=label
 )
 def test_registers_what_the_server_registers(case: dict[str, Any]) -> None:
     function = case["input"]["function"]
