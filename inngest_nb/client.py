@@ -85,10 +85,6 @@ class Inngest:
             raise FunctionConfigInvalidError(
                 f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}"
             )
-        if any(isinstance(item, TriggerCron) for item in triggers):
-            raise FunctionConfigInvalidError(
-                f"function {fn_id!r}: cron triggers are not available on this engine yet; use TriggerEvent"
-            )
 
         def decorate(handler: Callable[..., Any]) -> Function:
             function = Function(

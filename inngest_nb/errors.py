@@ -3,6 +3,8 @@
 InngestError
 ├── FunctionConfigInvalidError   a function, trigger or option that cannot be registered
 ├── FunctionNotFoundError        a function id that nobody registered
+├── ForkError                    a rerun that cannot be made of this run
+├── StartRefused                 flow control dropped a start
 ├── RunNotFoundError             a run id that the engine does not know
 ├── EventInvalidError            an event that intake refuses
 ├── SendEventsError              a send that was refused or could not be made durable
@@ -35,6 +37,7 @@ __all__ = [
     "DataDirLocked",
     "EventInvalidError",
     "ExpressionError",
+    "ForkError",
     "FunctionConfigInvalidError",
     "FunctionNotFoundError",
     "InngestError",
@@ -52,6 +55,7 @@ __all__ = [
     "SchemaError",
     "SendEventsError",
     "ServerExtensionMissing",
+    "StartRefused",
     "StepDuplicateError",
     "StepError",
     "StepNestedError",
@@ -85,6 +89,18 @@ class RunNotFoundError(InngestError):
     """A run id that the engine does not know."""
 
     code = "run_not_found"
+
+
+class ForkError(InngestError):
+    """A rerun that cannot be made of this run."""
+
+    code = "fork_invalid"
+
+
+class StartRefused(InngestError):
+    """Flow control dropped a start: rate limit, idempotency, or an event id that ran already."""
+
+    code = "start_refused"
 
 
 class EventInvalidError(InngestError):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inngest_nb.codehash import hash_callable, reachable_hashes
 from inngest_nb.errors import FunctionConfigInvalidError
 from inngest_nb.protocol import FunctionConfig
 from inngest_nb.run import Run
@@ -87,6 +87,14 @@ class Function:
         names = (t.event for t in self._triggers if isinstance(t, TriggerEvent) and "*" not in t.event)
         return next(names, INVOKED_EVENT)
 
+    def pause(self) -> None:
+        """Start no more runs: new events are skipped, and runs under way stop at their next wait."""
+        self._client._link().call("pause", {"fn_id": self.id, "paused": True})  # noqa: SLF001
+
+    def unpause(self) -> None:
+        """Go on after `pause`."""
+        self._client._link().call("pause", {"fn_id": self.id, "paused": False})  # noqa: SLF001
+
     # -- for the worker --------------------------------------------------------------------------
 
     def config(self) -> FunctionConfig:
@@ -100,7 +108,8 @@ class Function:
             "backoff": self._backoff,
             "options": {},
             "on_failure": self._on_failure is not None,
-            "code_hash": code_hash(self._handler),
+            "code_hash": hash_callable(self._handler),
+            "step_hashes": reachable_hashes(self._handler),
         }
 
     def call(self, execution: Execution) -> Awaitable[Any]:
@@ -181,12 +190,3 @@ def _check(function: Function) -> None:
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:
         raise FunctionConfigInvalidError(f"{where}: handler and on_failure must both be async or both be sync")
-
-
-def code_hash(handler: Callable[..., Any]) -> str | None:
-    """A short hash of the handler's source, to tell whether a cell was edited."""
-    try:
-        source = inspect.getsource(handler)
-    except (OSError, TypeError):
-        return None
-    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()[:12]

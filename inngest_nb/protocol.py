@@ -72,6 +72,7 @@ class FunctionConfig(TypedDict):
     options: dict[str, Any]
     on_failure: bool
     code_hash: str | None
+    step_hashes: NotRequired[list[str]]
 
 
 class Waiting(TypedDict):

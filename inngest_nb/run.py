@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inngest_nb.errors import RunCancelled, RunFailed
@@ -102,6 +102,35 @@ class Run:
     def cancel(self, reason: str | None = None) -> None:
         """Cancel the run, if it has not ended; returns once that is durable."""
         self._state = loads(self._link.call("cancel", {"run_id": self.id, "reason": reason}))
+
+    def rerun(self, *, from_step: str | None = None, steps: Mapping[str, Any] | None = None) -> Run:
+        """Start a new run from the same events.
+
+        With `from_step`, steps that had completed before it are reused and it runs again, as all that follow. `steps`
+        gives new outputs to completed steps; alone, everything after the last of them runs again.
+
+        Raises:
+            ForkError: there is no such step.
+        """
+        return self._fork(from_step, steps, resume=False)
+
+    def resume(self) -> Run:
+        """Start a new run that keeps every memo of this one that is good: what failed runs again, with the code of now."""
+        return self._fork(None, None, resume=True)
+
+    def preview(
+        self, *, from_step: str | None = None, steps: Mapping[str, Any] | None = None, resume: bool = False
+    ) -> Any:
+        """What `rerun` or `resume` would do, as a DataFrame: step_id, action, and whether the step's code has changed."""
+        import pandas as pd
+
+        params = {"run_id": self.id, "from_step": from_step, "steps": dict(steps or {}), "resume": resume}
+        plan = self._link.call("preview", params)
+        return pd.DataFrame(plan, columns=["step_id", "action", "code_changed", "index", "hash"])
+
+    def _fork(self, from_step: str | None, steps: Mapping[str, Any] | None, *, resume: bool) -> Run:
+        params = {"run_id": self.id, "from_step": from_step, "steps": dict(steps or {}), "resume": resume}
+        return Run(self._link, self._link.call("rerun", params))
 
     # -- looking at it ---------------------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inngest_nb.clock import Clock
+from inngest_nb.engine.capacity import Capacity
 from inngest_nb.engine.functions import Functions
 from inngest_nb.engine.journal.journal import Journal
 from inngest_nb.engine.lifecycle import Lifecycle
@@ -18,9 +20,13 @@ from inngest_nb.engine.waits import Waits
 from inngest_nb.hub import Hub
 
 if TYPE_CHECKING:
+    from inngest_nb.engine.admission import Admission
     from inngest_nb.engine.dispatch import Dispatch
+    from inngest_nb.engine.forks import Forks
     from inngest_nb.engine.intake import Intake
+    from inngest_nb.engine.lifetime import Lifetime
     from inngest_nb.engine.progress import Progress
+    from inngest_nb.engine.schedules import Schedules
     from inngest_nb.engine.waiting import Waiting
 
 
@@ -30,6 +36,10 @@ class Core:
     dispatch: Dispatch
     progress: Progress
     waiting: Waiting
+    admission: Admission
+    lifetime: Lifetime
+    schedules: Schedules
+    forks: Forks
     intake: Intake
 
     def __init__(
@@ -39,6 +49,8 @@ class Core:
         self.functions = Functions()
         self.peers = Peers()
         self.waits = Waits()
+        self.capacity = Capacity()
+        self.log = logging.getLogger("inngest_nb")
         self.lifecycle = Lifecycle(hub, clock)
         self.timers = Timers(clock, loop, self._fire)
         self.runs: dict[str, Run] = {}  # runs in memory: queued, leased, or just touched
@@ -65,7 +77,15 @@ class Core:
     def _fire(self, due: Due) -> None:
         if due.kind in ("start", "rerun"):
             self.dispatch.due(due.run_id)
+        elif due.kind == "throttle":
+            self.dispatch.throttle_due(due)
         elif due.kind == "retry":
             self.progress.retry_due(due)
+        elif due.kind in ("batch", "debounce"):
+            self.admission.due(due)
+        elif due.kind in ("start-timeout", "finish-timeout", "cancel-off"):
+            self.lifetime.due(due)
+        elif due.kind == "cron":
+            self.schedules.due(due)
         else:
             self.waiting.due(due)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import orjson
 
+from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.throttled import Throttled
 from inngest_nb.engine.timers import Due
 from inngest_nb.protocol import ErrorInfo, Message
 
@@ -25,12 +27,15 @@ class Dispatch:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._throttled = Throttled(core)
         self._queued: dict[str, OrderedDict[str, None]] = {}  # function id → run ids without a peer
 
     # -- runs that want a peer -----------------------------------------------------------------
 
     def created(self, run: Run) -> None:
         """A run is in the journal: start it, now or when its event says."""
+        if run.status in ENDED:  # it was skipped
+            return
         self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
         if run.wake_at is not None:
             self._core.timers.add(Due(run.wake_at, "start", run.id))
@@ -47,14 +52,43 @@ class Dispatch:
         self.place(run)
 
     def place(self, run: Run) -> None:
-        """Give the run to a peer, or remember that it wants one."""
+        """Bring the run to a peer: past pause, throttle and concurrency, or remember what it waits for."""
         self._core.runs[run.id] = run
-        peer = self._core.peers.for_function(run.fn_id)
-        if peer is None:
+        function = self._core.functions.get(run.fn_id)
+        if function is None or function.paused or self._core.peers.for_function(run.fn_id) is None:
             self._queued.setdefault(run.fn_id, OrderedDict())[run.id] = None
             return
         self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
-        self._lease(run, peer)
+        if not self._throttled.hold(run, function):
+            self.pass_throttle(run)
+
+    def pass_throttle(self, run: Run) -> None:
+        """The run may start as far as its rate goes: wait for concurrency."""
+        if not self._core.capacity.acquire(run, slots_of(run), lambda: self._to_peer(run)):
+            ahead = self._core.capacity.ahead_of(run.id)
+            run.reason = f"{ahead} {'run' if ahead == 1 else 'runs'} ahead under its concurrency limit"
+            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+
+    def _to_peer(self, run: Run) -> None:
+        peer = self._core.peers.for_function(run.fn_id)
+        if run.status in ENDED or run.peer is not None:
+            self._core.capacity.release(run.id)
+        elif peer is None:
+            self._core.capacity.release(run.id)
+            self._queued.setdefault(run.fn_id, OrderedDict())[run.id] = None
+        else:
+            self._lease(run, peer)
+
+    def throttle_due(self, due: Due) -> None:
+        """More runs of a throttled function may start."""
+        self._throttled.due(due)
+
+    def resumed(self, fn_id: str) -> None:
+        """A function is no longer paused: place what waited."""
+        for run_id in list(self._queued.get(fn_id, ())):
+            run = self._core.find(run_id)
+            if run is not None and run.peer is None:
+                self.place(run)
 
     def wants_peer(self, fn_id: str, run_id: str) -> None:
         """At start: a run that was under way and goes on when a peer comes."""
@@ -80,12 +114,15 @@ class Dispatch:
         now = self._core.clock.now()
         run.peer, run.lease = peer, self._core.clock.ulid()
         run.offered.clear()
-        run.status, run.started_at = "running", run.started_at or now
+        first = run.started_at is None
+        run.status, run.started_at, run.reason = "running", run.started_at or now, None
         peer.runs[run.id] = run
         message = self._run_start(run, function.max_attempts)
         start = (SQL.start_run, (run.started_at, run.attempt, function.code_hash, run.id))
         self._core.journal.submit([start], lambda error: None)
         peer.send(message)
+        if first:
+            self._core.lifetime.started(run, function)
         self._core.lifecycle.run_changed(run, function)
 
     def _run_start(self, run: Run, max_attempts: int) -> Message:
@@ -120,7 +157,8 @@ class Dispatch:
         }  # fmt: skip
 
     def release(self, run: Run) -> None:
-        """The run's peer holds it no more."""
+        """The run's peer holds it no more, and it executes nothing."""
+        self._core.capacity.release(run.id)
         if run.peer is not None:
             run.peer.runs.pop(run.id, None)
         run.peer, run.lease = None, ""

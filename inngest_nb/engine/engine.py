@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from inngest_nb.clock import Clock
+from inngest_nb.engine.admission import Admission
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.dispatch import Dispatch
+from inngest_nb.engine.forks import Forks
 from inngest_nb.engine.functions import encode_config, from_config
 from inngest_nb.engine.intake import Intake
 from inngest_nb.engine.journal.journal import SQL, Journal
+from inngest_nb.engine.lifetime import Lifetime
 from inngest_nb.engine.progress import Progress
-from inngest_nb.engine.records import ENDED, Run, StoredEvent
-from inngest_nb.engine.timers import Due
+from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.recovery import take_up
+from inngest_nb.engine.schedules import Schedules
 from inngest_nb.engine.waiting import Waiting
 from inngest_nb.errors import FunctionConfigInvalidError, JournalUnavailable, RunNotFoundError
 from inngest_nb.hub import Hub
@@ -58,30 +61,10 @@ class Engine:
             raise
         core = self.core = Core(journal=journal, hub=hub, clock=self._clock, loop=loop, rng=self._rng)
         core.dispatch, core.progress = Dispatch(core), Progress(core)
-        core.waiting, core.intake = Waiting(core), Intake(core)
+        core.waiting, core.intake, core.admission = Waiting(core), Intake(core), Admission(core)
+        core.lifetime, core.schedules, core.forks = Lifetime(core), Schedules(core), Forks(core)
         core.ended = self._run_ended
-        self._take_up()
-
-    def _take_up(self) -> None:
-        core = self.core
-        for (config,) in core.journal.rows(SQL.functions):
-            core.functions.put(from_config(orjson.loads(config)))
-        for run_id, fn_id, status, wake_at in core.journal.rows(SQL.open_runs):
-            if wake_at is not None:
-                core.timers.add(Due(wake_at, "rerun", run_id))
-            elif status != "waiting":
-                core.dispatch.wants_peer(fn_id, run_id)
-        for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
-            core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))
-            if op == "invoke" and status == "waiting":
-                core.waiting.recall(run_id, step_hash)
-        for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
-            event_id, trigger, data, user, ts = event
-            stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)
-            core.waits.add((run_id, step_hash), name, expression, stored.as_object())
-        for key, text in core.journal.rows(SQL.outbox):
-            message = orjson.loads(text)
-            core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
+        take_up(core)
 
     async def stop(self) -> None:
         """Write what is queued, close the files, give the directory back."""
@@ -114,16 +97,12 @@ class Engine:
                 raise FunctionConfigInvalidError(
                     f"function {config['id']!r} has no trigger; pass trigger=TriggerEvent(event=…)"
                 )
-            if self.core.functions.put(from_config(config)):
-                row = (
-                    config["id"],
-                    config["app_id"],
-                    config["name"],
-                    encode_config(config),
-                    config["code_hash"],
-                    self._clock.now(),
-                )
-                writes.append((SQL.save_function, row))
+            old = self.core.functions.get(config["id"])
+            function = from_config(config, paused=old.paused if old else False)
+            if self.core.functions.put(function):
+                row = (function.id, function.app_id, function.name, encode_config(config), function.code_hash)
+                writes.append((SQL.save_function, (*row, self._clock.now())))
+                self.core.schedules.registered(function)
         if writes:
             self.core.journal.submit(writes, lambda error: None)
         return [config["id"] for config in configs]
@@ -166,6 +145,24 @@ class Engine:
             self.core.progress.end(run, "cancelled", reason=reason)
             await self.ended(run_id)
         return run
+
+    async def rerun(self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool) -> Run:
+        """A new run from the events of an old one, with as many of its memos as are kept."""
+        return await self.core.forks.start(self.run(run_id), from_step, steps, resume=resume)
+
+    def preview(
+        self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool
+    ) -> list[dict[str, Any]]:
+        """What such a rerun would do with each step."""
+        return self.core.forks.plan(self.run(run_id), from_step, steps, resume=resume)
+
+    async def pause(self, fn_id: str, *, paused: bool) -> None:
+        """Pause a function (new events start nothing, runs under way stop at their next dispatch) or let it go on."""
+        function = self.core.functions.require(fn_id)
+        await self.core.journal.commit([(SQL.pause_function, (int(paused), fn_id))])
+        self.core.functions.put(replace(function, paused=paused))
+        if not paused:
+            self.core.dispatch.resumed(fn_id)
 
     async def ended(self, run_id: str) -> Run:
         """Wait until the run has ended, durably."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from inngest_nb import expressions
+from inngest_nb.engine.flow.config import PLAIN, Flow, read_flow
 from inngest_nb.engine.records import StoredEvent
 from inngest_nb.errors import ExpressionError, FunctionNotFoundError
 from inngest_nb.protocol import FunctionConfig
@@ -28,9 +29,16 @@ class Function:
     backoff: str | float | None
     code_hash: str | None
     config: FunctionConfig
+    flow: Flow = PLAIN
+    paused: bool = False
+
+    @property
+    def has_flow(self) -> bool:
+        """Whether it asks for any flow control."""
+        return self.flow is not PLAIN
 
 
-def from_config(config: FunctionConfig) -> Function:
+def from_config(config: FunctionConfig, *, paused: bool = False) -> Function:
     """A function as its worker announced it."""
     return Function(
         id=config["id"],
@@ -41,6 +49,8 @@ def from_config(config: FunctionConfig) -> Function:
         backoff=config["backoff"],
         code_hash=config["code_hash"],
         config=config,
+        flow=read_flow(config["options"]),
+        paused=paused,
     )
 
 

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any
 
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.events import validate_event
 from inngest_nb.engine.functions import Function
-from inngest_nb.engine.journal.journal import SQL, add_event, add_run, end_wait
+from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
+from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import Run, StoredEvent
-from inngest_nb.engine.waits import OpenWait, WaitId
-from inngest_nb.errors import EventInvalidError, InngestError
+from inngest_nb.engine.waits import WaitId
+from inngest_nb.errors import EventInvalidError, InngestError, StartRefused
 from inngest_nb.jsontext import dumps, loads
-from inngest_nb.store import Write
 
 _REMEMBERED_KEYS = 10_000
 INVOKED_EVENT = "inngest/function.invoked"
 _END_EVENTS = frozenset({"inngest/function.finished", "inngest/function.failed"})
-
-
-@dataclass(slots=True)
-class Plan:
-    """What one accepted event causes."""
-
-    event: StoredEvent
-    runs: list[Run] = field(default_factory=list)
-    claims: list[OpenWait] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
 
 
 class Intake:
@@ -76,7 +65,14 @@ class Intake:
         known = self._known(key)
         plans = [] if known else [self._plan(self._store(checked, user), function, key)]
         await self._commit(plans)
-        return self._started_by(known, function) if known else plans[0].runs[0]
+        if known:
+            return self._started_by(known, function)
+        if not plans[0].runs:
+            raise StartRefused(
+                f"function {function.id!r} was not started: its rate limit or idempotency drops this event, or it ran for "
+                "an event of this id in the last 24 hours"
+            )
+        return plans[0].runs[0]
 
     def _started_by(self, event_id: str, function: Function) -> Run:
         filters = {"function": function.id, "event_id": event_id, "status": None, "limit": 1}
@@ -91,6 +87,14 @@ class Intake:
         own = {"fn_id": function.id, "correlation_id": f"{parent.id}.{step_hash}", "source_fn_id": parent.fn_id}
         event = {"name": INVOKED_EVENT, "data": {**data, "_inngest": own}, "ts": self._core.clock.now() // 1000}
         return self._plan(self._store(event, None), function, None, parent=(parent.id, step_hash))
+
+    def plan_for(self, function: Function, event: dict[str, Any]) -> Plan:
+        """An event of the engine's own for one function, with that function's flow control."""
+        stored = self._store(event, None)
+        plan = Plan(stored)
+        plan.writes.append(add_event(stored, target=function.id, key=None))
+        self._core.admission.admit(function, stored, plan, parent=None, direct=False)
+        return plan
 
     def plan_end(self, run: Run) -> list[Plan]:
         """The events that tell of a run's end: finished always, failed or cancelled as well."""
@@ -141,31 +145,16 @@ class Intake:
         self, event: StoredEvent, target: Function | None, key: str | None, *, parent: WaitId | None = None
     ) -> Plan:
         plan = Plan(event)
-        functions = [target] if target else self._core.functions.started_by(event)
-        plan.runs = [self._new_run(function, event, parent) for function in functions]
         plan.claims = self._core.waits.claim(event)
         plan.writes.append(add_event(event, target=target.id if target else None, key=key))
-        for run, function in zip(plan.runs, functions, strict=True):
-            plan.writes += add_run(run, function.code_hash)
+        for function in [target] if target else self._core.functions.started_by(event):
+            self._core.admission.admit(function, event, plan, parent=parent, direct=target is not None)
         memo = event.as_text() if plan.claims else ""
         for wait in plan.claims:
             plan.writes += end_wait(*wait.id, now=event.received_at, status="completed", output=memo, event_id=event.id)
         if key is not None:
             self._remember(key, event.id)
         return plan
-
-    def _new_run(self, function: Function, event: StoredEvent, parent: WaitId | None) -> Run:
-        due = event.ts * 1000
-        return Run(
-            id=self._core.clock.ulid(),
-            fn_id=function.id,
-            status="queued",
-            events=[event],
-            queued_at=event.received_at,
-            wake_at=due if due > event.received_at else None,
-            parent_run_id=parent[0] if parent else None,
-            parent_hash=parent[1] if parent else None,
-        )
 
     def _remember(self, key: str, event_id: str) -> None:
         self._keys[key] = event_id
@@ -186,16 +175,28 @@ class Intake:
 
         return self._core.journal.commit([write for plan in plans for write in plan.writes], then)
 
+    async def persist(self, plans: list[Plan]) -> None:
+        """Commit what the engine itself has planned, however long that takes, and let it happen."""
+        await self._core.journal.persist([write for plan in plans for write in plan.writes])
+        self.apply(plans)
+
     def apply(self, plans: list[Plan]) -> None:
         """What was planned is in the journal: let it happen."""
         for plan in plans:
             for run in plan.runs:
+                self._core.lifetime.created(run, self._core.functions.get(run.fn_id))
+            for follow_up in plan.after:  # before dispatch: a run that is skipped must not begin
+                follow_up()
+            for run in plan.runs:
                 self._core.dispatch.created(run)
             for wait in plan.claims:
-                self._core.waiting.matched(wait, plan.event)
+                if not self._core.lifetime.matched(wait, plan.event):
+                    self._core.waiting.matched(wait, plan.event)
 
     def _undo(self, plan: Plan) -> None:
         for wait in plan.claims:
             self._core.waits.open(wait)
+        for take_back in reversed(plan.undo):
+            take_back()
         for key in [key for key, event_id in self._keys.items() if event_id == plan.event.id]:
             del self._keys[key]

@@ -75,6 +75,9 @@ class Run:
     peer: Peer | None = None
     lease: str = ""
     next_index: int = 0
+    priority_us: int = 0  # how much earlier than its age it goes on
+    keys: str | None = None  # its flow-control keys, as JSON text
+    slots: tuple[tuple[str, int], ...] = ()
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
@@ -103,6 +106,7 @@ class StepRow:
     output: str | None
     error: str | None
     retry_at: int | None
+    code_hash: str | None = None
 
 
 def step_row(message: Message, *, status: str, ended_at: int | None, retry_at: int | None = None) -> StepRow:
@@ -110,7 +114,8 @@ def step_row(message: Message, *, status: str, ended_at: int | None, retry_at: i
     error = message.get("error")
     text = None if error is None else orjson.dumps(error).decode()
     head = (message["hash"], message.get("attempt", 0), message["step_id"], message["index"], message["kind"], status)
-    return StepRow(*head, message["started_at"], ended_at, message.get("opts"), message.get("output"), text, retry_at)
+    tail = (ended_at, message.get("opts"), message.get("output"), text, retry_at, message.get("code_hash"))
+    return StepRow(*head, message["started_at"], *tail)
 
 
 def fragment(text: str | None) -> orjson.Fragment | None:

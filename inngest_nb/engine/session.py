@@ -39,6 +39,9 @@ class Session:
             "publish": self._publish_request,
             "view": self._view,
             "attempts": self._attempts,
+            "rerun": self._rerun,
+            "preview": self._preview,
+            "pause": self._pause,
             "messages": self._messages,
         }
 
@@ -216,6 +219,15 @@ class Session:
         self._publish(params)
         await self._engine.core.hub.written()
         return None
+
+    async def _rerun(self, params: dict[str, Any]) -> Any:
+        return self._state(await self._engine.rerun(**params))
+
+    async def _preview(self, params: dict[str, Any]) -> Any:
+        return self._engine.preview(**params)
+
+    async def _pause(self, params: dict[str, Any]) -> Any:
+        await self._engine.pause(params["fn_id"], paused=params["paused"])
 
     async def _view(self, params: dict[str, Any]) -> Any:
         return orjson.dumps(run_view(self._engine, params["run_id"])).decode()

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.intake import Plan
 from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
 from inngest_nb.engine.lifecycle import ms
+from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import ENDED, Run, StepRow, StoredEvent, dense, fragment, step_row
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import OpenWait, WaitId
@@ -54,6 +55,7 @@ class Waiting:
         parked = message["executing"] == 0 and run.status == "running"
         if parked:
             run.status = "waiting"
+            self._core.capacity.release(run.id)
             writes.append((SQL.set_run_status, ("waiting", run.id)))
         self._core.spawn(self._kept(run, row, writes, message, plan))
 
@@ -173,11 +175,23 @@ class Waiting:
             run.status = "queued"
             self._core.dispatch.place(run)
             return
-        if run.status == "waiting":
-            run.status = "running"
-            self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
-            self._core.lifecycle.run_changed(run, function)
-        self._tell_peer(run, rows[-1])
+        if run.status != "waiting":
+            self._tell_peer(run, rows[-1])
+            return
+        self._core.capacity.acquire(run, slots_of(run), lambda: self._go_on(run, rows[-1]))
+
+    def _go_on(self, run: Run, row: StepRow) -> None:
+        """The run may execute again."""
+        if run.status in ENDED:
+            return
+        if run.peer is None:
+            run.status = "queued"
+            self._core.dispatch.place(run)
+            return
+        run.status = "running"
+        self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
+        self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+        self._tell_peer(run, row)
 
     def peer_back(self, run: Run) -> None:
         """The run's peer has a new connection: a wait that it remembers may have ended without its hearing of it."""

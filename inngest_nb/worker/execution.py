@@ -106,9 +106,15 @@ class Execution:
     # -- steps ---------------------------------------------------------------------------------
 
     async def step(
-        self, step_id: str, kind: str, call: Call, *, opts: str | None = None, publish: dict[str, str] | None = None
+        self,
+        step_id: str,
+        kind: str,
+        call: Call,
+        *,
+        about: Message | None = None,
+        publish: dict[str, str] | None = None,
     ) -> Any:
-        """Return what the step returned, now or in an earlier execution.
+        """Return what the step returned, now or in an earlier execution. `about` is recorded with each attempt.
 
         Raises:
             StepError: it used up its attempts; the original's name, message and stack.
@@ -123,11 +129,9 @@ class Execution:
             if (barrier := current_barrier.get()) is not None:
                 barrier.begin()
             attempt = await self._first_attempt(step)
+            about = {"hash": step, "step_id": step_id, "index": index, "kind": kind, **(about or {})}
             while True:
-                message = await self._attempt(
-                    call,
-                    {"hash": step, "step_id": step_id, "index": index, "kind": kind, "attempt": attempt, "opts": opts},
-                )
+                message = await self._attempt(call, {**about, "attempt": attempt})
                 if publish is not None and "output" in message:
                     message["publish"] = publish
                 reply = await self._ask(step, message)

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from inngest_nb.codehash import hash_callable
 from inngest_nb.durations import Duration
 from inngest_nb.event import Event, event_from_text
 from inngest_nb.jsontext import dumps, loads
@@ -41,7 +42,8 @@ class Step:
             StepError: all attempts failed; the original's name, message and stack.
         """
         call = self._call(handler, handler_args)
-        return cast("T", await self._execution.step(step_id, "run", call, opts=_inputs(handler_args)))
+        about = {"opts": _inputs(handler_args), "code_hash": hash_callable(handler)}
+        return cast("T", await self._execution.step(step_id, "run", call, about=about))
 
     def _call(self, handler: Callable[..., Any], args: Sequence[Any]) -> Callable[[], Any]:
         if inspect.iscoroutinefunction(handler):

@@ -60,12 +60,12 @@ class Journal:
         row = self.reader.execute(SQL.run, (run_id,)).fetchone()
         if row is None:
             return None
-        first = _event(row[3], row[17:])
+        first = _event(row[3], row[19:])
         more = [_event(first.id, item) for item in self.rows(SQL.run_events, run_id)]
         return Run(
             id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
             attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11], forked_from=row[12],
-            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], fresh=False, touched=None,
+            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17], keys=row[18], fresh=False, touched=None,
         )  # fmt: skip
 
     def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
@@ -73,6 +73,10 @@ class Journal:
         if step_hash is None:
             return [StepRow(*row) for row in self.rows(SQL.steps_of_run, run_id)]
         return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
+
+    def event(self, internal_id: str) -> StoredEvent:
+        """One event."""
+        return _event(internal_id, self.reader.execute(SQL.event, (internal_id,)).fetchone())
 
     def event_by_key(self, key: str) -> str | None:
         """The id of the event accepted earlier under an idempotency key."""
@@ -97,7 +101,15 @@ def add_event(event: StoredEvent, *, target: str | None, key: str | None) -> Wri
 def add_run(run: Run, code_hash: str | None) -> list[Write]:
     """A queued run and the further events of its batch."""
     row = (run.id, run.fn_id, run.event.id, run.event.name, run.queued_at, run.wake_at)
-    lineage = (run.parent_run_id, run.parent_hash, run.forked_from, run.forked_at_step, code_hash)
+    lineage = (
+        run.parent_run_id,
+        run.parent_hash,
+        run.forked_from,
+        run.forked_at_step,
+        code_hash,
+        run.priority_us,
+        run.keys,
+    )
     more: list[Write] = [(SQL.add_run_event, (run.id, i, event.id)) for i, event in enumerate(run.events[1:], 1)]
     return [(SQL.add_run, (*row, *lineage)), *more]
 

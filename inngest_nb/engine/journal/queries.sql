@@ -2,14 +2,31 @@
 INSERT OR IGNORE INTO events (id, event_id, name, data, user, ts, received_at, target, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_run: a run that an event starts
-INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, parent_hash, forked_from, forked_at_step, code_hash)
-VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, parent_hash, forked_from, forked_at_step, code_hash, priority, keys)
+VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_run_event: further events of a batch
 INSERT OR IGNORE INTO run_events (run_id, position, event_id) VALUES (?, ?, ?);
 
 -- save_function: the newest registration of a function
-INSERT OR REPLACE INTO functions (id, app_id, name, config, code_hash, registered_at) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO functions (id, app_id, name, config, code_hash, registered_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET app_id = excluded.app_id, name = excluded.name, config = excluded.config,
+  code_hash = excluded.code_hash, registered_at = excluded.registered_at;
+
+-- pause_function: 1 or 0
+UPDATE functions SET paused = ? WHERE id = ?;
+
+-- save_flow: the state of one flow-control key
+INSERT OR REPLACE INTO flow_state (fn_id, kind, key, value) VALUES (?, ?, ?, ?);
+
+-- drop_flow: a key that holds nothing any more
+DELETE FROM flow_state WHERE fn_id = ? AND kind = ? AND key = ?;
+
+-- flow_state: all of it
+SELECT fn_id, kind, key, value FROM flow_state;
+
+-- ran_for: has this function run for an event of this id since a time
+SELECT r.id FROM events e JOIN runs r ON r.event_id = e.id WHERE e.event_id = ? AND r.fn_id = ? AND e.received_at >= ?;
 
 -- start_run: a worker has taken the run
 UPDATE runs SET status = 'running', started_at = coalesce(started_at, ?), attempt = ?, wake_at = NULL, code_hash = ? WHERE id = ? AND ended_at IS NULL;
@@ -58,21 +75,21 @@ INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?);
 SELECT value FROM meta WHERE key = ?;
 
 -- functions: every registration
-SELECT config FROM functions;
+SELECT config, paused FROM functions;
 
 -- run: one run and its first event
 SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.attempt, r.wake_at, r.parent_run_id,
-       r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, e.event_id, e.name, e.data, e.user, e.ts
+       r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, r.priority, r.keys, e.event_id, e.name, e.data, e.user, e.ts
 FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
 
 -- run_events: the further events of a batch, in order
 SELECT e.event_id, e.name, e.data, e.user, e.ts FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
 
 -- steps_of_run: everything remembered of a run's steps
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at FROM steps WHERE run_id = ? ORDER BY idx, attempt;
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash FROM steps WHERE run_id = ? ORDER BY idx, attempt;
 
 -- attempts_of_step: one step, all attempts
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
 
 -- waits_of_run: its waits, with what answered them
 SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
@@ -98,7 +115,7 @@ FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id W
 SELECT id FROM events WHERE idempotency_key = ?;
 
 -- event: one event
-SELECT id, event_id, name, data, user, ts, received_at FROM events WHERE id = ?;
+SELECT event_id, name, data, user, ts FROM events WHERE id = ?;
 
 -- list_runs: newest first; every filter may be NULL
 SELECT id FROM runs WHERE (:function IS NULL OR fn_id = :function) AND (:status IS NULL OR status = :status)

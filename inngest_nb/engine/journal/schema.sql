@@ -24,7 +24,16 @@ CREATE TABLE functions (
   name TEXT NOT NULL,
   config TEXT NOT NULL,
   code_hash TEXT,
-  registered_at INTEGER NOT NULL
+  registered_at INTEGER NOT NULL,
+  paused INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE flow_state (           -- rate limits, throttles, debounces and batches, by function and key
+  fn_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (fn_id, kind, key)
 ) WITHOUT ROWID;
 
 CREATE TABLE runs (
@@ -43,6 +52,8 @@ CREATE TABLE runs (
   forked_from TEXT,
   forked_at_step TEXT,
   code_hash TEXT,
+  priority INTEGER NOT NULL DEFAULT 0,  -- microseconds by which it goes before its age
+  keys TEXT,                        -- flow-control keys, computed once from the event
   output TEXT,
   error TEXT,
   reason TEXT

@@ -1,0 +1,47 @@
+"""At start: everything that was under way is taken up from the journal."""
+
+from __future__ import annotations
+
+import orjson
+
+from inngest_nb.engine.core import Core
+from inngest_nb.engine.functions import Function, from_config
+from inngest_nb.engine.journal.journal import SQL
+from inngest_nb.engine.records import StoredEvent
+from inngest_nb.engine.timers import Due
+
+
+def take_up(core: Core) -> None:
+    """Functions, runs, timers, waits and undelivered publishes, in this order."""
+    for config, paused in core.journal.rows(SQL.functions):
+        function = from_config(orjson.loads(config), paused=bool(paused))
+        core.functions.put(function)
+        core.schedules.registered(function)
+    core.admission.take_up()
+    for run_id, fn_id, status, wake_at in core.journal.rows(SQL.open_runs):
+        _take_up_run(core, run_id, core.functions.get(fn_id))
+        if wake_at is not None:
+            core.timers.add(Due(wake_at, "rerun", run_id))
+        elif status != "waiting":
+            core.dispatch.wants_peer(fn_id, run_id)
+    for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
+        core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))
+        if op == "invoke" and status == "waiting":
+            core.waiting.recall(run_id, step_hash)
+    for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
+        event_id, trigger, data, user, ts = event
+        stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)
+        core.waits.add((run_id, step_hash), name, expression, stored.as_object())
+    for key, text in core.journal.rows(SQL.outbox):
+        message = orjson.loads(text)
+        core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
+
+
+def _take_up_run(core: Core, run_id: str, function: Function | None) -> None:
+    """Runs of functions with flow control hold keys and listen for what cancels them."""
+    if function is None or not function.has_flow:
+        return
+    run = core.journal.run(run_id)
+    if run is not None:
+        core.admission.recall(run, function)
+        core.lifetime.created(run, function)
