@@ -9,6 +9,7 @@ import pytest
 from inngest_nb import expressions
 from inngest_nb.errors import ExpressionError
 from inngest_nb.expressions.values import go_text, type_of
+from inngest_nb.times import Timestamp, parse_date
 from tests.unit.vectors import cases, label, load
 
 EVENTS: dict[str, Any] = load("cel")["events"]
@@ -177,3 +178,10 @@ def test_a_missing_selection_hides_the_shorter_ones_on_its_way() -> None:
     event = {"data": {"user": {"name": "x"}}}
     assert expressions.matches("event.data.user != null", event)
     assert not expressions.matches("event.data.user != null && event.data.user.id == null", event)
+
+
+@pytest.mark.parametrize("case", cases("batch_debounce_misc", "date"), ids=label)
+def test_dates_in_many_spellings(case: dict[str, Any]) -> None:
+    moment = parse_date(case["input"]["text"])
+    assert (moment is not None) is case["expected"]["ok"]
+    assert moment is None or Timestamp(moment.ns).rfc3339() == case["expected"]["utc"]
