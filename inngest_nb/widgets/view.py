@@ -33,17 +33,19 @@ class View(anywidget.AnyWidget):
     params = traitlets.Dict().tag(sync=True)
     initial = traitlets.Dict().tag(sync=True)
     transport = traitlets.Unicode().tag(sync=True)
+    # Set here too: a widget whose constructor raised is closed by its finaliser.
+    _refresher: Refresher | None = None
+    _unwatch: Closer | None = None
+    _relay: Relay | None = None
 
     def __init__(self, source: ViewSource, label: str, view: str, params: dict[str, Any]) -> None:
         self._source, self._label = source, label
         self._display_ids: list[str] = []
         self._known: dict[str, Any] = {}
-        self._refresher: Refresher | None = None
-        self._unwatch: Closer | None = None
         transport = "server" if source.kind == "server" else "comm"
         super().__init__(view=view, params=params, initial=_initial({}), transport=transport)
-        self._relay = Relay(source, self.send)
-        self.on_msg(lambda _widget, content, _buffers: self._relay.receive(content))
+        self._relay = relay = Relay(source, self.send)
+        self.on_msg(lambda _widget, content, _buffers: relay.receive(content))
 
     def __repr__(self) -> str:
         return self._label
@@ -55,7 +57,8 @@ class View(anywidget.AnyWidget):
     def close(self) -> None:
         """End the live view; its snapshot stays."""
         self._stop_refreshing()
-        self._relay.close()
+        if self._relay is not None:
+            self._relay.close()
         super().close()
 
     # -- display -------------------------------------------------------------------------------

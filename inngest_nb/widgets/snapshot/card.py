@@ -43,10 +43,8 @@ def header(status: Status, name: str, place: str, figures: Iterable[str], saved_
     shown = [escape(figure) for figure in figures if figure]
     saved = f'<span title="{fmt.exact(saved_at)}" style="{MUTED}">Saved {fmt.hour_minute(saved_at)}</span>'
     right = " &nbsp; ".join([*shown, saved])
-    return (
-        f'<div style="padding:8px 12px;border-bottom:1px solid {LINE}"><div style="float:right;margin-left:16px">{right}</div>'
-        f'<div style="overflow:hidden">{left}</div><div style="clear:both"></div></div>'
-    )
+    style = f"display:flex;flex-wrap:wrap;justify-content:space-between;padding:8px 12px;border-bottom:1px solid {LINE}"
+    return f'<div style="{style}"><div style="margin-right:16px">{left}</div><div>{right}</div></div>'
 
 
 def banner() -> str:
