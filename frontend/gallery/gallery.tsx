@@ -17,6 +17,7 @@ function draw(scene: Scene, main: HTMLElement): void {
   const caption = figure.appendChild(document.createElement("figcaption"));
   caption.textContent = scene.title;
   const box = figure.appendChild(document.createElement("div"));
+  box.className = "jp-OutputArea-output";
   main.appendChild(figure);
   const facts = new Facts();
   drawBeside(scene, facts);
