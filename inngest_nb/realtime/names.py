@@ -23,12 +23,13 @@ __all__ = [
 RESERVED = frozenset({"add_topic", "name", "params", "topics"})
 
 
-# Both are AttributeErrors too, so that hasattr, completion and the probing of displays work on channels.
-class UnknownTopicError(ChannelError, AttributeError):
+# Both are AttributeErrors first, so that hasattr, completion and the probing of displays work on channels, and so that
+# Python can set the name that it gives every such error.
+class UnknownTopicError(AttributeError, ChannelError):
     """A topic that its channel does not declare."""
 
 
-class UncalledChannelError(ChannelError, AttributeError):
+class UncalledChannelError(AttributeError, ChannelError):
     """A channel with parameters, used where one of its instances is needed."""
 
 
