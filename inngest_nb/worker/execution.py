@@ -6,6 +6,7 @@ The rule of durability is in `Execution.step`: report, wait for the answer, and 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -61,8 +62,8 @@ class Execution:
     # -- the body ------------------------------------------------------------------------------
 
     def enter(self) -> None:
-        """Start the body."""
-        self.task = self.worker.loop.create_task(self._drive())
+        """Start the body, in a context of its own: the one of now may be that of another run's step."""
+        self.task = self.worker.loop.create_task(self._drive(), context=contextvars.Context())
 
     async def _drive(self) -> None:
         current_execution.set(self)
