@@ -131,9 +131,10 @@ class Dispatch:
         waiting: list[str] = []
         retrying: dict[str, int] = {}
         late: list[Due] = []
+        rows = [] if run.fresh else self._core.journal.steps(run.id)
         if not run.fresh:
-            self._core.lifecycle.recall_unsettled(run)
-        for row in () if run.fresh else self._core.journal.steps(run.id):
+            self._core.lifecycle.recall_unsettled(run, rows)
+        for row in rows:
             run.next_index = max(run.next_index, row.index + 1)
             if row.status in ("completed", "timed_out"):
                 memos[row.hash] = row.output or "null"

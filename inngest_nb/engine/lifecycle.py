@@ -109,7 +109,10 @@ class Lifecycle:
         for step_id in list(run.unsettled):
             self.settle(run, step_id, kind="rollback", step_hash="", attempt=0, reason=reason)
 
-    def recall_unsettled(self, run: Run) -> None:
-        """After a restart: learn from the message log which publishes were left hanging."""
-        for channel, step_id in self._hub.unsettled_of_run(run.id):
+    def recall_unsettled(self, run: Run, rows: list[StepRow]) -> None:
+        """After a restart: learn from the message log which publishes were left hanging; commit what had completed."""
+        for channel, step_id, last_at in self._hub.unsettled_of_run(run.id):
             run.unsettled.setdefault(step_id, set()).add(channel)
+            for row in rows:
+                if row.step_id == step_id and row.status == "completed" and last_at <= (row.ended_at or 0):
+                    self.settle(run, step_id, kind="commit", step_hash=row.hash, attempt=row.attempt)

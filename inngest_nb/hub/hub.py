@@ -90,10 +90,10 @@ class Hub:
         """Names of the channels that a run has published to."""
         return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
 
-    def unsettled_of_run(self, run_id: str) -> list[tuple[str, str]]:
-        """(channel, step id) pairs of a run whose publishes were neither rolled back nor committed."""
+    def unsettled_of_run(self, run_id: str) -> list[tuple[str, str, int]]:
+        """(channel, step id, time of the last one) of a run's publishes that were neither rolled back nor committed."""
         rows = self._reader.execute(_SQL.unsettled_of_run, (run_id,)).fetchall()
-        return [(channel, step_id) for channel, step_id, _, _ in rows]
+        return [(channel, step_id, last_at) for channel, step_id, _, _, last_at in rows]
 
     # -- subscribing ---------------------------------------------------------------------------
 
