@@ -50,7 +50,14 @@ class Progress:
         if publish is not None and status == "completed":
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
-        self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
+
+        def keep(_: object = None) -> None:
+            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
+
+        if row.step_id in run.unsettled:  # what it streamed is on disk before its end is: no crash can leave half a text
+            self._core.hub.written().add_done_callback(keep)
+        else:
+            keep()
 
     def _known(self, run: Run, message: Message) -> bool:
         """A report that is repeated after a reconnect: what is in the journal of it is answered once more."""
@@ -117,7 +124,10 @@ class Progress:
         An engine that does not remember the run does not know which attempts the peer is making already.
         """
         offered, run.offered = run.offered, set()
-        last = {row.hash: row for row in self._core.journal.steps(run.id)} if remembered else {}
+        rows = self._core.journal.steps(run.id)
+        if not remembered:
+            self._core.lifecycle.recall_unsettled(run, rows)
+        last = {row.hash: row for row in rows} if remembered else {}
         for row in last.values():
             if row.status == "retrying" and (row.hash, row.attempt + 1) not in offered:
                 self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
