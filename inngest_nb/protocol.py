@@ -10,6 +10,8 @@ peer → engine
     step.begin   a step attempt has been running for a moment (only for live views; never acknowledged)
     step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
     step.wait    a sleep or event wait           → step.memo
+    run.idle     all that the body does is wait: the run counts as waiting (never acknowledged)
+    run.busy     it executes a step again (never acknowledged)
     run.done     the body returned               → run.stop
     run.error    the body raised                 → run.start again later | run.stop
     publish      a non-durable message for a channel (never acknowledged)
@@ -136,4 +138,4 @@ class StepWait(TypedDict):
     wake_at: int
     event: NotRequired[str]
     if_exp: NotRequired[str | None]
-    executing: int
+    executing: int  # steps in flight that do not only wait

@@ -132,7 +132,7 @@ class Dispatch:
         retrying: dict[str, int] = {}
         late: list[Due] = []
         rows = [] if run.fresh else self._core.journal.steps(run.id)
-        if not run.fresh:
+        if run.touched is None:  # it was read from the journal
             self._core.lifecycle.recall_unsettled(run, rows)
         for row in rows:
             run.next_index = max(run.next_index, row.index + 1)
@@ -195,12 +195,9 @@ class Dispatch:
         self._core.peers.remove(peer)
         for run in list(peer.runs.values()):
             self.release(run)
-            if run.status == "waiting":  # parked: it wants a peer when it wakes
-                self._core.lifecycle.roll_back_lost(run, "the worker was lost")
-                self._core.runs.pop(run.id, None)
-            else:
-                run.fresh = False
-                self.place(run)
+            self._core.lifecycle.roll_back_lost(run, "the worker was lost")
+            run.fresh = False
+            self.place(run)  # also what only waits: beside a wait, steps may have been executing
 
     def _release_dead_holders(self, fn_id: str) -> None:
         for run in [run for run in self._core.runs.values() if run.fn_id == fn_id and run.peer is not None]:

@@ -18,11 +18,11 @@ def take_up(core: Core) -> None:
         core.functions.put(function)
         core.schedules.registered(function)
     core.admission.take_up()
-    for run_id, fn_id, status, wake_at in core.journal.rows(SQL.open_runs):
+    for run_id, fn_id, wake_at in core.journal.rows(SQL.open_runs):
         _take_up_run(core, run_id, core.functions.get(fn_id))
         if wake_at is not None:
             core.timers.add(Due(wake_at, "rerun", run_id))
-        elif status != "waiting":
+        else:  # also what only waited: the worker may have been about to go on
             core.dispatch.wants_peer(fn_id, run_id)
     for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
         core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))

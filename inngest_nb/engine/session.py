@@ -81,6 +81,12 @@ class Session:
     def _step_wait(self, run: Run, message: Message) -> None:
         self._engine.core.waiting.begun(run, message)
 
+    def _run_idle(self, run: Run, message: Message) -> None:
+        self._engine.core.waiting.idle(run)
+
+    def _run_busy(self, run: Run, message: Message) -> None:
+        self._engine.core.waiting.busy(run)
+
     def _run_done(self, run: Run, message: Message) -> None:
         self._engine.core.progress.run_done(run, message["output"])
 
@@ -91,6 +97,8 @@ class Session:
         "step.begin": _step_begin,
         "step.done": _step_done,
         "step.wait": _step_wait,
+        "run.idle": _run_idle,
+        "run.busy": _run_busy,
         "run.done": _run_done,
         "run.error": _run_error,
     }

@@ -52,11 +52,8 @@ class Waiting:
         if "event" in message:
             about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
-        parked = message["executing"] == 0 and run.status == "running"
-        if parked:
-            run.status = "waiting"
-            self._core.capacity.release(run.id)
-            writes.append((SQL.set_run_status, ("waiting", run.id)))
+        if message["executing"] == 0 and run.status == "running":
+            writes.append(self._park(run))
         self._core.spawn(self._kept(run, row, writes, message, plan))
 
     async def _kept(self, run: Run, row: StepRow, writes: list[Write], message: Message, plan: Plan | None) -> None:
@@ -73,6 +70,24 @@ class Waiting:
         if run.status == "waiting":
             self._core.lifecycle.run_changed(run, function)
         self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
+
+    def _park(self, run: Run) -> Write:
+        run.status = "waiting"
+        self._core.capacity.release(run.id)
+        return (SQL.set_run_status, ("waiting", run.id))
+
+    def idle(self, run: Run) -> None:
+        """Nothing of the run is executing any more, and some of it waits."""
+        if run.status == "running" and run.open_waits:
+            self._core.journal.submit([self._park(run)], lambda error: None)
+            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+
+    def busy(self, run: Run) -> None:
+        """Beside its waits the run executes something."""
+        if run.status == "waiting":
+            run.status = "running"
+            self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
+            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
 
     def _known(self, run: Run, step_hash: str) -> bool:
         """A report that is repeated after a reconnect: answer it if the wait is over, else let it stand."""

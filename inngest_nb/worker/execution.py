@@ -50,7 +50,8 @@ class Execution:
         self._early: dict[str, Message] = {}
         self._ahead = set(start["memos"]) | set(start["errors"]) | set(start["waiting"])
         self.unacknowledged: dict[str, Message] = {}
-        self.executing = 0
+        self._waits = 0  # of the steps in flight, those that only wait
+        self._told_idle: bool | None = False  # what the engine believes; None: what it was told may be out of date
         self.stopped = False
         self.task: asyncio.Task[None] | None = None
 
@@ -95,6 +96,12 @@ class Execution:
         message = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
         self.unacknowledged["run"] = message
         self.worker.post(message)
+
+    def resume(self) -> list[Message]:
+        """After a reconnect: what was not answered, to be said again."""
+        self._told_idle = None
+        self._look_idle()
+        return [{**message, "again": True} for message in self.unacknowledged.values()]
 
     def stop(self) -> None:
         """The engine has no use for this execution any more."""
@@ -144,6 +151,7 @@ class Execution:
                 attempt = reply["attempt"]
         finally:
             self._inflight.discard(step_id)
+            self._look_idle()
             if barrier is not None:
                 await barrier.end()
 
@@ -159,15 +167,45 @@ class Execution:
             self._ahead.discard(step)
             message = {
                 "op": "step.wait", "run_id": self.run_id, "lease": self.lease, "hash": step, "step_id": step_id, "index": index,
-                "kind": kind, "started_at": now_us(), "executing": self.executing, **body,
+                "kind": kind, "started_at": now_us(), **body,
             }  # fmt: skip
-            reply = await (self._receive(step) if remembered else self._ask(step, message))
+            reply = await self._wait_for_answer(step, message, remembered=remembered)
             self.attempt = 0
             if reply["op"] == "step.failed":
                 raise _step_error(reply["error"])
             return loads(reply["memo"])
         finally:
             self._inflight.discard(step_id)
+            self._look_idle()
+
+    async def _wait_for_answer(self, step: str, message: Message, *, remembered: bool) -> Message:
+        self._waits += 1
+        try:
+            if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
+                message["again"] = True
+                self._look_idle()
+            else:
+                message["executing"] = len(self._inflight) - self._waits
+                self._told_idle = message["executing"] == 0 or self._told_idle
+            return await self._ask(step, message)
+        finally:
+            self._waits -= 1
+            self._told_idle = None
+
+    def _look_idle(self) -> None:
+        if self._waits:
+            self.worker.loop.call_soon(self._tell_idle)
+
+    def _tell_idle(self) -> None:
+        """Tell the engine when the body does nothing but wait: then the run counts as waiting, not as running."""
+        if not self.stopped and self._waits and len(self._inflight) == self._waits and self._told_idle is not True:
+            self._told_idle = True
+            self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease})
+
+    def _tell_busy(self) -> None:
+        if self._told_idle is not False:
+            self._told_idle = False
+            self.worker.post({"op": "run.busy", "run_id": self.run_id, "lease": self.lease})
 
     def _identify(self, step_id: str) -> tuple[str, int]:
         if not isinstance(step_id, str) or not step_id:
@@ -208,7 +246,7 @@ class Execution:
         message = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, **about, "started_at": now_us()}
         announce = self.worker.loop.call_later(BEGIN_AFTER_S, self.worker.post, {**message, "op": "step.begin"})
         token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
-        self.executing += 1
+        self._tell_busy()
         try:
             message["output"] = _as_output(await _outcome(call), repr(about["step_id"]))
         except asyncio.CancelledError:
@@ -218,7 +256,6 @@ class Execution:
         except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
             message |= failure(exc)
         finally:
-            self.executing -= 1
             current_step.reset(token)
             announce.cancel()
         message["ended_at"] = now_us()

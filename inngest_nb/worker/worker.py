@@ -126,8 +126,8 @@ class Worker:
         """After a reconnect: say again what was not answered."""
         for run_id in kept:
             execution = self._executions.get(run_id)
-            for message in list(execution.unacknowledged.values()) if execution else ():
-                self.post({**message, "again": True})
+            for message in execution.resume() if execution else ():
+                self.post(message)
 
     # -- for executions ------------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ?;
 
 -- open_runs: what goes on after a restart
-SELECT id, fn_id, status, wake_at FROM runs WHERE ended_at IS NULL ORDER BY id;
+SELECT id, fn_id, wake_at FROM runs WHERE ended_at IS NULL ORDER BY id;
 
 -- open_steps: sleeps and retries to time again after a restart
 SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id
