@@ -118,7 +118,7 @@ class Admission:
         )
         if not decision.admitted:
             return decision.retry_at_ns // 1000 + 1
-        self._core.journal.submit([self.state.put(key, asdict(decision.bucket))], lambda error: None)
+        self._core.journal.keep([self.state.put(key, asdict(decision.bucket))])
         return None
 
     # -- batch and debounce ----------------------------------------------------------------------

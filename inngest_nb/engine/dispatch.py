@@ -119,7 +119,7 @@ class Dispatch:
         peer.runs[run.id] = run
         message = self._run_start(run, function.max_attempts)
         start = (SQL.start_run, (run.started_at, run.attempt, function.code_hash, run.id))
-        self._core.journal.submit([start], lambda error: None)
+        self._core.journal.keep([start])
         peer.send(message)
         if first:
             self._core.lifetime.started(run, function)

@@ -104,7 +104,7 @@ class Engine:
                 writes.append((SQL.save_function, (*row, self._clock.now())))
                 self.core.schedules.registered(function)
         if writes:
-            self.core.journal.submit(writes, lambda error: None)
+            self.core.journal.keep(writes)
         return [config["id"] for config in configs]
 
     # -- events and runs -----------------------------------------------------------------------

@@ -52,9 +52,11 @@ class Progress:
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
         def keep(_: object = None) -> None:
-            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row, writes, error))
+            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row), patient=True)
 
-        if row.step_id in run.unsettled:  # what it streamed is on disk before its end is: no crash can leave half a text
+        if (
+            row.step_id in run.unsettled
+        ):  # what it streamed is on disk before its end is: no crash can leave half a text
             self._core.hub.written().add_done_callback(keep)
         else:
             keep()
@@ -71,12 +73,7 @@ class Progress:
             self._step_failed(run, message, row)
         return True
 
-    def _step_kept(
-        self, run: Run, message: Message, row: StepRow, writes: list[Write], error: Exception | None
-    ) -> None:
-        if error is not None:  # the result exists nowhere else: keep offering it
-            self._core.spawn(self._keep_offering(run, message, row, writes))
-            return
+    def _step_kept(self, run: Run, message: Message, row: StepRow) -> None:
         if run.status in ENDED:
             return
         if row.status == "completed":
@@ -93,10 +90,6 @@ class Progress:
             self._settle(run, row, "rollback", reason=message["error"]["name"])
             self._step_failed(run, message, row)
         self._core.lifecycle.step_changed(run, row, self._function(run))
-
-    async def _keep_offering(self, run: Run, message: Message, row: StepRow, writes: list[Write]) -> None:
-        await self._core.journal.persist(writes)
-        self._step_kept(run, message, row, writes, None)
 
     def _step_failed(self, run: Run, message: Message, row: StepRow) -> None:
         if row.status == "retrying":
@@ -175,7 +168,7 @@ class Progress:
         writes: list[Write] = [
             (SQL.retry_run, (run.attempt, retry_at, orjson.dumps(message["error"]).decode(), run.id))
         ]
-        self._core.spawn(self._core.journal.persist(writes))
+        self._core.journal.keep(writes)
         self._core.timers.add(Due(retry_at, "rerun", run.id))
         self._core.lifecycle.run_changed(run, function)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -54,10 +55,13 @@ class Waiting:
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
         if message["executing"] == 0 and run.status == "running":
             writes.append(self._park(run))
-        self._core.spawn(self._kept(run, row, writes, message, plan))
+        kept = self._core.journal.persist(writes)  # now: before whatever the body reports next
+        self._core.spawn(self._kept(kept, run, row, message, plan))
 
-    async def _kept(self, run: Run, row: StepRow, writes: list[Write], message: Message, plan: Plan | None) -> None:
-        await self._core.journal.persist(writes)
+    async def _kept(
+        self, kept: asyncio.Future[None], run: Run, row: StepRow, message: Message, plan: Plan | None
+    ) -> None:
+        await kept
         if plan is not None:
             self._core.intake.apply([plan])
         if run.status in ENDED or row.hash not in run.open_waits:
@@ -79,14 +83,14 @@ class Waiting:
     def idle(self, run: Run) -> None:
         """Nothing of the run is executing any more, and some of it waits."""
         if run.status == "running" and run.open_waits:
-            self._core.journal.submit([self._park(run)], lambda error: None)
+            self._core.journal.keep([self._park(run)])
             self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
 
     def busy(self, run: Run) -> None:
         """Beside its waits the run executes something."""
         if run.status == "waiting":
             run.status = "running"
-            self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
+            self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
             self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
 
     def _known(self, run: Run, step_hash: str) -> bool:
@@ -204,7 +208,7 @@ class Waiting:
             self._core.dispatch.place(run)
             return
         run.status = "running"
-        self._core.journal.submit([(SQL.set_run_status, ("running", run.id))], lambda error: None)
+        self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
         self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
         self._tell_peer(run, row)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inngest_nb.clock import Clock
-from inngest_nb.errors import InngestError, PayloadError
+from inngest_nb.errors import PayloadError
 from inngest_nb.hub.log import ChannelLog, Publish
 from inngest_nb.hub.subscription import Since, Subscription
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
@@ -79,7 +79,7 @@ class Hub:
             self._after.append(future)
             self._flush_soon()
         else:
-            self._writer.submit([], lambda error: _finish(future, error))
+            self._writer.submit([], lambda error: _finish(future), patient=True)
         return future
 
     def has_key(self, key: str) -> bool:
@@ -132,10 +132,10 @@ class Hub:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def _flush_soon(self, delay: float = 0.0) -> None:
+    def _flush_soon(self) -> None:
         if not self._flushing:
             self._flushing = True
-            self._loop.call_later(delay, self._flush) if delay else self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -143,24 +143,14 @@ class Hub:
         touched, self._touched = self._touched, {}
         after, self._after = self._after, []
 
-        def done(error: InngestError | None) -> None:
-            if error is not None:
-                self._take_back(batch, touched, after)
-                return
+        def done(_: object) -> None:  # patient: it is never refused
             self._unwritten = max(0, self._unwritten - len(batch))
             for log, upto in touched.items():
                 log.show(upto)
             for future in after:
-                _finish(future, None)
+                _finish(future)
 
-        self._writer.submit(batch, done)
-
-    def _take_back(self, batch: list[Write], touched: dict[ChannelLog, int], after: list[asyncio.Future[None]]) -> None:
-        """The disk refused a group: its rows, which are idempotent, go with the next one, until they are taken."""
-        self._batch[:0], self._after[:0] = batch, after
-        for log, upto in touched.items():
-            self._touched[log] = max(upto, self._touched.get(log, 0))
-        self._flush_soon(0.1)
+        self._writer.submit(batch, done, patient=True)
 
     def _forget_idle(self) -> None:
         idle = [
@@ -182,24 +172,20 @@ class Hub:
             self._epoch += 1
             writes.append((_SQL.bump_epochs, ()))
         writes.append((_SQL.set_meta, ("epoch", str(self._epoch))))
-        self._writer.submit(writes, lambda error: None)
+        self._writer.keep(writes)
 
     async def close(self) -> None:
         """Write what is left and mark the store as cleanly closed."""
         if self._batch:
             self._flush()
-        self._writer.submit([(_SQL.set_meta, ("open_since_boot", ""))], lambda error: None)
+        self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])
         await self._writer.close()
         self._reader.close()
 
 
-def _finish(future: asyncio.Future[None], error: InngestError | None) -> None:
-    if future.done():
-        return
-    if error is None:
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
         future.set_result(None)
-    else:
-        future.set_exception(error)
 
 
 def _boot_id() -> str:

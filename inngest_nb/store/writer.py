@@ -3,6 +3,9 @@
 Invariants: writes of one `submit` are in one transaction; groups commit in the order of submission; `done` is called on
 the owner's loop after the commit that holds the writes, or with an error. A failed commit is *unknown*, not "no": its
 rows may be on disk, so every statement given here must be harmless when repeated.
+
+What can be sent again (an event) is refused while the disk cannot be written. What cannot (a result, the end of a wait) is
+given with `persist` or `keep`: it holds its place in the order until the disk takes it.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from inngest_nb.errors import InngestError, JournalUnavailable
+from inngest_nb.errors import InngestError
 from inngest_nb.store.database import explain, open_database
 
 Write = tuple[str, tuple[Any, ...]]
@@ -25,31 +28,41 @@ _PROBE_EVERY_S = 0.25
 _log = logging.getLogger(__name__)
 
 
+class Entry(NamedTuple):
+    """What one caller wants written; a patient one is never refused."""
+
+    writes: list[Write]
+    done: Done
+    patient: bool
+
+
 class Writer:
     """Owns the writing connection of one database and the thread that uses it."""
 
     def __init__(self, path: Path | str, package: str, *, synchronous: str, loop: asyncio.AbstractEventLoop) -> None:
         self.path, self.package, self._synchronous = path, package, synchronous
         self._loop = loop
-        self._queue: list[tuple[list[Write], Done]] = []
+        self._queue: list[Entry] = []
         self._wake = threading.Condition()
         self._stopping = False
         self.outage: InngestError | None = None
         self.commits = 0
         self._ended = asyncio.Event()
-        self._healthy = asyncio.Event()
-        self._healthy.set()
         self._connection: sqlite3.Connection | None = open_database(path, package, synchronous=synchronous)
         self._thread = threading.Thread(target=self._run, name=f"inngest-nb {Path(path).stem} writer", daemon=True)
         self._thread.start()
 
-    def submit(self, writes: list[Write], done: Done) -> None:
+    def submit(self, writes: list[Write], done: Done, *, patient: bool = False) -> None:
         """Queue `writes` for the next group. Call from the owner's loop only."""
         with self._wake:
-            self._queue.append((writes, done))
+            self._queue.append(Entry(writes, done, patient))
             self._wake.notify()
 
-    def commit(self, writes: list[Write], then: Done | None = None) -> asyncio.Future[None]:
+    def keep(self, writes: list[Write]) -> None:
+        """Queue what nobody waits for; an outage delays it."""
+        self.submit(writes, lambda error: None, patient=True)
+
+    def commit(self, writes: list[Write], then: Done | None = None, *, patient: bool = False) -> asyncio.Future[None]:
         """Queue `writes`; the future resolves after their commit or raises what went wrong.
 
         `then` is called before, and also when nobody waits for the future any more.
@@ -66,17 +79,12 @@ class Writer:
             else:
                 future.set_exception(error)
 
-        self.submit(writes, done)
+        self.submit(writes, done, patient=patient)
         return future
 
-    async def persist(self, writes: list[Write]) -> None:
-        """Commit `writes`, waiting out any outage: for results that nobody can send again."""
-        while True:
-            try:
-                await self.commit(writes)
-                return
-            except JournalUnavailable:
-                await self._healthy.wait()
+    def persist(self, writes: list[Write]) -> asyncio.Future[None]:
+        """Queue `writes`, waiting out any outage: for results that nobody can send again."""
+        return self.commit(writes, patient=True)
 
     async def close(self) -> None:
         """Commit what is queued and stop the thread."""
@@ -89,17 +97,16 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._next_group():
-            error = self._try_commit([write for writes, _ in batch for write in writes])
-            if error is not None:
-                self._on_loop(self._healthy.clear)  # before the bad news, so that `persist` waits
-            self._tell(batch, error)
-            if error is not None:
-                self._sit_out(error)
+            error = self._try_commit([write for entry in batch for write in entry.writes])
+            if error is None:
+                self._tell(batch, None)
+            else:
+                self._sit_out(batch, error)
         if self._connection is not None:
             self._connection.close()
         self._on_loop(self._ended.set)
 
-    def _next_group(self) -> list[tuple[list[Write], Done]]:
+    def _next_group(self) -> list[Entry]:
         with self._wake:
             while not self._queue and not self._stopping:
                 self._wake.wait()
@@ -131,28 +138,33 @@ class Writer:
         except sqlite3.Error:
             _log.debug("closing %s after a failed commit", self.path, exc_info=True)
 
-    def _tell(self, batch: list[tuple[list[Write], Done]], error: InngestError | None) -> None:
-        self._on_loop(_resolve, [done for _, done in batch], error)
+    def _tell(self, entries: list[Entry], error: InngestError | None) -> None:
+        if entries:
+            self._on_loop(_resolve, [entry.done for entry in entries], error)
 
-    def _sit_out(self, error: InngestError) -> None:
-        """Refuse everything until a probe write succeeds; then acknowledge again."""
+    def _sit_out(self, batch: list[Entry], error: InngestError) -> None:
+        """Refuse everything but the patient until a probe write succeeds; then go on with those, in their order."""
         _log.error("%s", error)
         self.outage = error
+        patient = self._refuse(batch)
         while True:
             with self._wake:
                 self._wake.wait(_PROBE_EVERY_S)
-                refused, self._queue = self._queue, []
+                arrived, self._queue = self._queue, []
                 stopping = self._stopping
             if self._try_commit([_PROBE]) is None:
                 break
-            self._tell(refused, self.outage)
+            patient += self._refuse(arrived)
             if stopping:
                 return
         self.outage = None
         with self._wake:
-            self._queue = refused + self._queue
+            self._queue = [*patient, *arrived, *self._queue]
         _log.warning("%s can be written again", self.path)
-        self._on_loop(self._healthy.set)
+
+    def _refuse(self, entries: list[Entry]) -> list[Entry]:
+        self._tell([entry for entry in entries if not entry.patient], self.outage)
+        return [entry for entry in entries if entry.patient]
 
     def _on_loop(self, callback: Callable[..., None], *args: Any) -> None:
         try:

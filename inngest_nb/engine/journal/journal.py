@@ -27,7 +27,8 @@ class Journal:
         self.commit = self.writer.commit
         self.persist = self.writer.persist
         self.submit = self.writer.submit
-        self.submit([(SQL.set_meta, ("clean", "0"))], lambda error: None)
+        self.keep = self.writer.keep
+        self.keep([(SQL.set_meta, ("clean", "0"))])
 
     def _check(self) -> None:
         """After an unclean stop, look for damage before anything is built on the file."""
@@ -45,7 +46,7 @@ class Journal:
 
     async def close(self) -> None:
         """Commit what is queued, mark the journal as cleanly closed."""
-        self.submit([(SQL.set_meta, ("clean", "1"))], lambda error: None)
+        self.keep([(SQL.set_meta, ("clean", "1"))])
         await self.writer.close()
         self.reader.close()
 
