@@ -147,6 +147,11 @@ export function channelName(name: string): string {
   return name.split(":").map((part) => (part.length > 20 ? `${part.slice(0, 6)}…${part.slice(-6)}` : part)).join(":");
 }
 
+/** Markdown as one line of plain words, for quotations. */
+export function unmarked(markdown: string): string {
+  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/^#+\s+/gm, "").replace(/\*\*|__|`/g, "").replace(/\s+/g, " ").trim();
+}
+
 export function plural(n: number, one: string, many = `${one}s`): string {
   return n === 1 ? one : many;
 }

@@ -56,6 +56,11 @@ table("channelName", format.channelName, [
   ["ai:01KAJ8Q4V7N2M5X9ZT3VBED1WR", "ai:01KAJ8…BED1WR"], ["agent-chat:t1", "agent-chat:t1"],
 ]);
 
+table("unmarked", format.unmarked, [
+  ["Publish this **answer**?", "Publish this answer?"], ["## Title\n\nSome `code` and [a link](https://x.y)", "Title Some code and a link"],
+  ["snake_case * 2", "snake_case * 2"],
+]);
+
 describe("middle", () => {
   it("keeps both ends and the length", () => {
     const text = format.middle("abcdefghijklmnopqrstuvwxyz", 11);

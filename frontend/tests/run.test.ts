@@ -19,6 +19,11 @@ describe("messages", () => {
     expect(model.steps.get("a")?.map((s) => s.attempt)).toEqual([0, 1]);
     expect(states(model)).toEqual(["a:1:running"]);
   });
+  it("need not repeat what a wait is for", () => {
+    const wait = { event: "e", if: "x == 'y'" };
+    const model = fold(step("a", "waiting", { op: "wait_for_event", wait, queued_at: T - 1 }), step("a", "completed", { op: "wait_for_event" }));
+    expect(model.steps.get("a")?.[0]).toMatchObject({ status: "completed", wait: { event: "e" }, queued_at: T - 1 });
+  });
   it("are taken once", () => {
     const model = fold(step("a", "running"), step("a", "completed"));
     expect(withMessages(model, log(step("a", "running")))).toEqual({ ...model });

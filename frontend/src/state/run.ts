@@ -56,7 +56,16 @@ function putStep(steps: Map<string, readonly StepState[]>, step: StepState | nul
   const known = attempts.find((a) => a.attempt === step.attempt);
   if (known && finality(known) > finality(step)) return;
   const others = attempts.filter((a) => a.attempt !== step.attempt);
-  steps.set(step.hash, [...others, step].sort((a, b) => a.attempt - b.attempt));
+  steps.set(step.hash, [...others, known ? withWhatWasSaid(known, step) : step].sort((a, b) => a.attempt - b.attempt));
+}
+
+/** A later state need not repeat what a wait is for, when it was queued or who answered. */
+function withWhatWasSaid(known: StepState, step: StepState): StepState {
+  const { wait, answered, queued_at, wake_at } = known;
+  return {
+    ...(wait && { wait }), ...(answered && { answered }), ...(queued_at !== undefined && { queued_at }),
+    ...(wake_at !== undefined && { wake_at }), ...step,
+  };
 }
 
 function finality(step: StepState): number {

@@ -44,7 +44,7 @@ function AnsweredRow({ view, now, controller }: { view: QuestionView; now: numbe
     <div class={`inb-answer s-${status.role}`} data-phase={view.phase}>
       <Icon name={status.glyph} />
       <div>
-        <p><strong>{status.word}</strong>{`${by} · ${view.question.text}`}</p>
+        <p><strong>{status.word}</strong>{`${by} · ${format.unmarked(view.question.text)}`}</p>
         <p title={format.iso(view.settledAt)}>{[format.clock(view.settledAt, now), ...story(view, controller)].join(" · ")}</p>
       </div>
     </div>

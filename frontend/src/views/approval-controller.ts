@@ -1,5 +1,6 @@
 /** The life of an approval card: questions, the runs that ask them, and answers that are delivered exactly once. */
 import { dict, parseMessages, parseSnapshot, text, type Message } from "../wire";
+import { unmarked } from "../format";
 import { retryDelay } from "../realtime/client";
 import {
   isSettled, isShown, NO_QUESTIONS, viewQuestion, withQuestions,
@@ -153,7 +154,7 @@ export class ApprovalController extends Controller<ApprovalState> {
     if (told === this.told) return;
     this.told = told;
     this.env.facts.setQuestions(this, open.map(({ question, wait }) => ({
-      run_id: question.run_id, hash: wait?.hash ?? "", text: question.text,
+      run_id: question.run_id, hash: wait?.hash ?? "", text: unmarked(question.text),
       reveal: () => {
         this.choose(question.key);
         this.reveal(question.key);

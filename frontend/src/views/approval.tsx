@@ -200,5 +200,5 @@ function announcement(view: QuestionView | undefined, now: number): string {
   if (!view) return "";
   const left = view.deadline === undefined ? Infinity : view.deadline - now;
   const soon = left <= 10_000 ? "10 seconds" : left <= 60_000 ? "1 minute" : left <= 300_000 ? "5 minutes" : "";
-  return `Question: ${view.question.text}${soon ? `. Less than ${soon} left` : ""}`;
+  return `Question: ${format.unmarked(view.question.text)}${soon ? `. Less than ${soon} left` : ""}`;
 }

@@ -51,7 +51,7 @@ function StruckText({ struck, segment, model }: { struck: Struck; segment: Segme
         <span class="mono">{failed?.error?.name ?? struck.reason}</span>
         {pause !== undefined && <span>{`retried after ${format.duration(pause)}`}</span>}
       </button>
-      <del class={open ? "gone open" : "gone"}>{struck.text}</del>
+      <del class={open ? "gone open" : "gone"}>{open ? struck.text : format.unmarked(struck.text)}</del>
     </div>
   );
 }
