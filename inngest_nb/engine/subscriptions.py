@@ -11,6 +11,7 @@ from inngest_nb.protocol import Message
 
 COALESCE_S = 0.008
 MAX_SUBSCRIPTIONS = 1000
+_NEVER_US = 1 << 63  # later than SQLite can compare
 Send = Callable[[Message], Any]
 
 
@@ -20,6 +21,7 @@ class Subscriptions:
     def __init__(self, hub: Hub, send: Send) -> None:
         self._hub, self._send = hub, send
         self._pumps: dict[str, asyncio.Task[None]] = {}
+        self._refusals: set[asyncio.Task[None]] = set()
 
     def handle(self, message: dict[str, Any]) -> None:
         """Act on a subscribe or unsubscribe message."""
@@ -29,7 +31,9 @@ class Subscriptions:
             return
         error = self._refusal(message)
         if error is not None:
-            self._send({"op": "error", "id": name, "error": error})
+            refusal = asyncio.get_running_loop().create_task(self._say({"op": "error", "id": name, "error": error}))
+            self._refusals.add(refusal)
+            refusal.add_done_callback(self._refusals.discard)
             return
         self._stop(name)
         since = message.get("since", "now")
@@ -43,14 +47,14 @@ class Subscriptions:
             return f"subscribe needs a channel name, not {channel!r}"
         if topics is not None and not (isinstance(topics, list) and all(isinstance(t, str) for t in topics)):
             return f"topics must be a list of names or null, not {topics!r}"
-        by_time = isinstance(since, dict) and isinstance(since.get("us"), int)
+        by_time = isinstance(since, dict) and isinstance(since.get("us"), int) and 0 <= since["us"] < _NEVER_US
         if not (
             since in ("now", "start")
             or by_time
             or (isinstance(since, int) and not isinstance(since, bool) and since >= 0)
         ):
             return f'since must be "now", "start" or an offset from 0 on, not {since!r}'
-        if len(self._pumps) >= MAX_SUBSCRIPTIONS:
+        if len(self._pumps) >= MAX_SUBSCRIPTIONS and str(message.get("id", "")) not in self._pumps:
             return f"this connection already follows {MAX_SUBSCRIPTIONS} channels; unsubscribe from some"
         return None
 

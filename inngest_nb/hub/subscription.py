@@ -83,10 +83,10 @@ class Subscription:
             return Batch(
                 messages=[e.wire for e in entries if self._wanted(e.publish.topic, e.publish.kind)], next=self.cursor
             )
-        return await self._from_disk()
+        return await self._from_disk(min(limit, _DISK_BATCH))
 
-    async def _from_disk(self) -> Batch:
-        rows: list[Any] = await asyncio.to_thread(self._hub.read, self.log, self.cursor, _DISK_BATCH)
+    async def _from_disk(self, limit: int) -> Batch:
+        rows: list[Any] = await asyncio.to_thread(self._hub.read, self.log, self.cursor, limit)
         rows = [row for row in rows if row[0] < self.log.visible]
         if not rows:
             self.cursor = min(self.log.tail_first, self.log.visible)

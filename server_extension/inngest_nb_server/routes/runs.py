@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
@@ -62,7 +60,7 @@ class MessagesHandler(Handler):
     async def get(self, name: str) -> None:
         """Messages of a channel from an offset on: ?since=&limit=."""
         since, limit = self.integer("since", 0, most=2**62), self.integer("limit", 1000, most=10_000)
-        messages, following = await read_log(self.engine, unquote(name), since, limit)
+        messages, following = await read_log(self.engine, name, since, limit)
         self.answer({"messages": messages, "next": following})
 
 
