@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from inngest_nb.approvals import Policy
 from inngest_nb.errors import FunctionNotFoundError, InngestError, JournalUnavailable, RunNotFoundError
 from inngest_nb.jsontext import loads
 from inngest_nb.links import current_link
@@ -81,6 +82,11 @@ class Source:
                 return {"attempts": loads(self._link.call("attempts", {"run_id": run_id, "hash": step_hash}))}
         raise RunNotFoundError(f"there is no route {method} {path}")
 
+    def answer(self, params: dict[str, Any], decision: str) -> Callable[[], None]:
+        """Answer every question of an approval's channel with one decision; returns the way to stop."""
+        policy = Policy(self._link, params["channel"], params.get("topic"), params.get("event"), decision)
+        return policy.close
+
     # -- the state to draw first -------------------------------------------------------------------
 
     def snapshot(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -95,9 +101,9 @@ class Source:
         return initial
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
-        """What is in a channel's log now."""
-        answer = loads(self._link.call("messages", {"channel": channel, "since": 0, "limit": SNAPSHOT_MESSAGES}))
-        found: list[dict[str, Any]] = answer["messages"]
+        """The newest messages of a channel's log, oldest first."""
+        params = {"channel": channel, "last": SNAPSHOT_MESSAGES, "limit": SNAPSHOT_MESSAGES}
+        found: list[dict[str, Any]] = loads(self._link.call("messages", params))["messages"]
         return found
 
     def view(self, run_id: str) -> dict[str, Any]:

@@ -191,7 +191,7 @@ class Intake:
                 self._core.dispatch.created(run)
             for wait in plan.claims:
                 if not self._core.lifetime.matched(wait, plan.event):
-                    self._core.waiting.matched(wait, plan.event)
+                    self._core.waiting.matched(wait)
 
     def _undo(self, plan: Plan) -> None:
         for wait in plan.claims:

@@ -61,6 +61,15 @@ def step_state(run_id: str, row: StepRow, max_attempts: int | None, **extra: Any
     )
 
 
+def wait_extra(row: tuple[Any, ...]) -> dict[str, Any]:
+    """What StepState says of a wait for an event, and of what answered it, from a row of `waits_of_run`."""
+    _, event, expression, expires_at, _, event_id, user, ts, data = row
+    extra: dict[str, Any] = {"wait": dense({"event": event, "if": expression, "expires_at": ms(expires_at)})}
+    if event_id is not None:
+        extra["answered"] = dense({"event_id": event_id, "user": fragment(user), "ts": ts, "data": fragment(data)})
+    return extra
+
+
 def ms(us: int | None) -> float | None:
     """Microseconds as milliseconds."""
     return None if us is None else us / 1000

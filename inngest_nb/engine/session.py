@@ -244,7 +244,10 @@ class Session:
         return orjson.dumps(attempts(self._engine, params["run_id"], params["hash"])).decode()
 
     async def _messages(self, params: dict[str, Any]) -> Any:
-        messages, following = await read_log(self._engine, params["channel"], params.get("since", 0), params["limit"])
+        channel, since = params["channel"], params.get("since", 0)
+        if "last" in params:
+            since = max(0, self._engine.core.hub.log(channel).visible - params["last"])
+        messages, following = await read_log(self._engine, channel, since, params["limit"])
         return orjson.dumps({"messages": messages, "next": following}).decode()
 
     def _state(self, run: Run) -> str:

@@ -8,8 +8,8 @@ import orjson
 
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.journal.journal import SQL
-from inngest_nb.engine.lifecycle import ms, run_state, step_state
-from inngest_nb.engine.records import dense, fragment
+from inngest_nb.engine.lifecycle import run_state, step_state, wait_extra
+from inngest_nb.engine.records import fragment
 
 
 def run_view(engine: Engine, run_id: str) -> dict[str, Any]:
@@ -18,17 +18,9 @@ def run_view(engine: Engine, run_id: str) -> dict[str, Any]:
     core = engine.core
     function = core.functions.get(run.fn_id)
     attempts = function.max_attempts if function else None
-    waits = {row[0]: _wait(row) for row in core.journal.rows(SQL.waits_of_run, run_id)}
+    waits = {row[0]: wait_extra(row) for row in core.journal.rows(SQL.waits_of_run, run_id)}
     steps = [step_state(run_id, row, attempts, **waits.get(row.hash, {})) for row in core.journal.steps(run_id)]
     return {"run": run_state(run, function), "steps": steps}
-
-
-def _wait(row: tuple[Any, ...]) -> dict[str, Any]:
-    _, event, expression, expires_at, _, event_id, user, ts, data = row
-    extra: dict[str, Any] = {"wait": dense({"event": event, "if": expression, "expires_at": ms(expires_at)})}
-    if event_id is not None:
-        extra["answered"] = dense({"event_id": event_id, "user": fragment(user), "ts": ts, "data": fragment(data)})
-    return extra
 
 
 def attempts(engine: Engine, run_id: str, step_hash: str) -> list[dict[str, Any]]:

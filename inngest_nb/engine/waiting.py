@@ -10,9 +10,9 @@ import orjson
 from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
-from inngest_nb.engine.lifecycle import ms
+from inngest_nb.engine.lifecycle import ms, wait_extra
 from inngest_nb.engine.plan import Plan
-from inngest_nb.engine.records import ENDED, Run, StepRow, StoredEvent, dense, fragment, step_row
+from inngest_nb.engine.records import ENDED, Run, StepRow, dense, step_row
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import ExpressionError
@@ -152,11 +152,11 @@ class Waiting:
             writes = end_wait(*wait, now=now, status="timed_out", output="null")
         else:
             return
-        self._core.spawn(self._over(wait, writes, None))
+        self._core.spawn(self._over(wait, writes))
 
-    def matched(self, wait: OpenWait, event: StoredEvent) -> None:
+    def matched(self, wait: OpenWait) -> None:
         """An event, now in the journal, has ended a wait."""
-        self._core.spawn(self._over(wait.id, [], event))
+        self._core.spawn(self._over(wait.id, []))
 
     def plan_answer(self, child: Run) -> list[Write]:
         """What the end of an invoked run means to the step that waits for it."""
@@ -176,9 +176,9 @@ class Waiting:
 
     def answered(self, child: Run) -> None:
         """The end of an invoked run, with what it means to the caller, is in the journal."""
-        self._core.spawn(self._over((child.parent_run_id or "", child.parent_hash or ""), [], None))
+        self._core.spawn(self._over((child.parent_run_id or "", child.parent_hash or ""), []))
 
-    async def _over(self, wait: WaitId, writes: list[Write], event: StoredEvent | None) -> None:
+    async def _over(self, wait: WaitId, writes: list[Write]) -> None:
         run_id, step_hash = wait
         if writes:
             await self._core.journal.persist(writes)
@@ -188,8 +188,8 @@ class Waiting:
         run.open_waits.discard(step_hash)
         rows = self._core.journal.steps(run_id, step_hash)
         function = self._core.functions.get(run.fn_id)
-        for row in rows:
-            self._core.lifecycle.step_changed(run, row, function, answered=_answered(event))
+        extra = next((wait_extra(row) for row in self._core.journal.rows(SQL.wait_of_step, run_id, step_hash)), {})
+        self._core.lifecycle.step_changed(run, rows[-1], function, **extra)
         if run.peer is None:
             run.status = "queued"
             self._core.dispatch.place(run)
@@ -226,10 +226,3 @@ class Waiting:
             run.peer.send({"op": "step.failed", **about, "error": orjson.loads(row.error or "{}")})
         else:
             run.peer.send({"op": "step.memo", **about, "memo": row.output or "null"})
-
-
-def _answered(event: StoredEvent | None) -> dict[str, Any] | None:
-    if event is None:
-        return None
-    about = {"event_id": event.id, "user": fragment(event.user), "ts": event.ts, "data": fragment(event.data)}
-    return dense(about)

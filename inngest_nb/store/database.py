@@ -39,7 +39,7 @@ def connect_reader(path: Path | str, *, check_same_thread: bool = False) -> sqli
     """Open `path` read-only, WAL included, beside a running writer."""
     try:
         connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=check_same_thread
+            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=check_same_thread
         )
         connection.execute("PRAGMA query_only = 1")
         return connection

@@ -48,6 +48,10 @@ class ViewSource(Protocol):
         """Call `changed` whenever `snapshot(params)` may differ."""
         ...
 
+    def answer(self, params: dict[str, Any], decision: str) -> Closer:
+        """Answer every question of an approval's channel with one decision; returns the way to stop."""
+        ...
+
 
 def source_of(client: Inngest | None, run: Run | str | None = None) -> ViewSource:
     """Return the engine of the client or of the run, else the one that this process uses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from inngest_nb.approvals import headless_decision
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.widgets.source import source_of
@@ -78,6 +79,8 @@ class Approval(View):
         The name of the event that answers; else the one that the question's wait is for.
     client
         The client whose engine to ask, if there are several.
+
+    Where nobody can click, `INNGEST_NB_HEADLESS=approve` or `=reject` answers every question.
     """
 
     def __init__(
@@ -85,7 +88,16 @@ class Approval(View):
     ) -> None:
         topics = topic_names(channel, None if topic is None else [topic])
         params = {"channel": channel_name(channel), "topic": topics[0] if topics else None, "event": event}
-        super().__init__(source_of(client), f"Approval({params['channel']!r})", "approval", params)
+        source = source_of(client)
+        super().__init__(source, f"Approval({params['channel']!r})", "approval", params)
+        decision = headless_decision()
+        self._policy = source.answer(params, decision) if decision else None
+
+    def close(self) -> None:
+        """End the live view, and the policy that answered in place of people; the snapshot stays."""
+        if self._policy is not None:
+            self._policy()
+        super().close()
 
 
 def _run_id(run: Any) -> str:

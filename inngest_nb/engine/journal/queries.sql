@@ -95,6 +95,10 @@ SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, outp
 SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ?;
 
+-- wait_of_step: one of them
+SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
+FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? AND w.hash = ?;
+
 -- open_runs: what goes on after a restart
 SELECT id, fn_id, wake_at FROM runs WHERE ended_at IS NULL ORDER BY id;
 
