@@ -211,9 +211,13 @@ function parseAnswer(value: unknown): Answer | undefined {
   return compact<Answer>({ user: personName(value.user), ts: number(value.ts) ?? 0, data: dict(value.data) });
 }
 
+/** Jupyter gives visitors of a server without a login a random name, which says nothing to anybody. */
+const ANONYMOUS = /^[0-9a-f]{32}$/;
+
 /** The name of a person given as a string or as {"name": ...}. */
 export function personName(value: unknown): string | undefined {
-  return text(value) ?? text(dict(value).display_name) ?? text(dict(value).name) ?? text(dict(value).username);
+  const { display_name, name, username } = dict(value);
+  return [value, display_name, name, username].map(text).find((found) => found !== undefined && !ANONYMOUS.test(found));
 }
 
 export function parseSnapshot(value: unknown): RunSnapshot {

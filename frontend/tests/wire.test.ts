@@ -27,7 +27,8 @@ describe("odd data", () => {
 
 describe("values", () => {
   it("leaves absent keys absent", () => expect(parseRun({ run_id: "r", status: "running" })).not.toHaveProperty("ended_at"));
-  it.each([["ada", "ada"], [{ name: "ada" }, "ada"], [{ display_name: "Ada", name: "a" }, "Ada"], [7, undefined]])(
+  it.each([["ada", "ada"], [{ name: "ada" }, "ada"], [{ display_name: "Ada", name: "a" }, "Ada"], [7, undefined],
+    [{ name: "bed3d627107e4e6c94ea2ca4cc50d6a6" }, undefined], [{ name: "bed3d627107e4e6c94ea2ca4cc50d6a6", display_name: "Anonymous Io" }, "Anonymous Io"]])(
     "finds the person in %j", (value, name) => expect(personName(value)).toBe(name));
   it("reads a wait and its answer", () => {
     const step = parseStep({

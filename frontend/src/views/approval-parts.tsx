@@ -1,6 +1,7 @@
 /** The parts of a question: its text, what is decided about, and the rest of its data. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { unmarked } from "../format";
 import { questionId } from "../state/questions";
 import type { Dict } from "../wire";
 import { Prose } from "./prose";
@@ -11,12 +12,13 @@ const SILENT = new Set(["message", "question", "prompt", "event", "schema", "app
 const LONG = 220;
 const MOST_FACTS = 8;
 
-export function QuestionText({ id, text }: { id: string; text: string }): JSX.Element {
+/** Markdown that is there at once. */
+export function Markdown({ text, ...attributes }: { text: string; id?: string; class: string }): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     if (ref.current) new Prose(ref.current).write(text, 0, true);
   }, [text]);
-  return <div ref={ref} id={id} class="q" key={text} />;
+  return <div ref={ref} key={text} {...attributes} />;
 }
 
 function draftField(data: Dict): string | undefined {
@@ -28,10 +30,11 @@ export function Draft({ data }: { data: Dict }): JSX.Element | null {
   const field = draftField(data);
   if (field === undefined) return null;
   const text = String(data[field]);
-  const long = text.length > LONG;
+  const words = unmarked(text);
+  const long = words.length > LONG;
   return (
     <blockquote>
-      {long && !all ? `${text.slice(0, LONG).trimEnd()}… ` : `${text} `}
+      {long && !all ? `${words.slice(0, LONG).trimEnd()}… ` : <Markdown class="inb-text" text={text} />}
       {long && (
         <button type="button" class="inb-more" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? "Show less" : "Show all"}

@@ -6,7 +6,7 @@ import { isSettled, type QuestionView } from "../state/questions";
 import { past, STATUS, type Status } from "../status";
 import { Answered } from "./answered";
 import type { ApprovalController } from "./approval-controller";
-import { Draft, QuestionFacts, QuestionText } from "./approval-parts";
+import { Draft, Markdown, QuestionFacts } from "./approval-parts";
 import { connectionOf, type Connection } from "./env";
 import { useController, useTick } from "./hooks";
 import { Banner, Card, Empty, Head, Id, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
@@ -127,7 +127,7 @@ function QuestionCard({ view, ...shown }: Shown & { view: QuestionView }): JSX.E
   const id = `inb-q-${view.question.run_id}-${view.question.at}`;
   return (
     <form class="inb-question" aria-describedby={id} data-key={view.question.key} onSubmit={(event) => event.preventDefault()}>
-      <QuestionText id={id} text={view.question.text} />
+      <Markdown class="q" id={id} text={view.question.text} />
       <Draft data={view.question.data} />
       <QuestionFacts data={view.question.data} />
       {connection.value !== "saved" && <Buttons view={view} controller={controller} connection={connection} open={shown.open} now={shown.now} />}
