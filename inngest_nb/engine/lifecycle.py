@@ -85,11 +85,15 @@ class Lifecycle:
         """Tell the run's own channel; when it ended, every channel that it published to."""
         data = orjson.dumps(run_state(run, function)).decode()
         message = Publish(run.id, RUN_TOPIC, data, "run", run.id, run.fn_id, created_at=self._clock.now())
-        self._hub.publish(message)
-        if run.status in ENDED:
-            touched = self._hub.channels_of_run(run.id) if run.touched is None else run.touched
-            for channel in touched:
-                self._hub.publish(message._replace(channel=channel))
+        for channel in self._to_tell(run):
+            self._hub.publish(message._replace(channel=channel))
+
+    def _to_tell(self, run: Run) -> set[str]:
+        if run.status not in ENDED:
+            return {run.id}
+        if run.touched is not None:
+            return {run.id} | run.touched
+        return ({run.id} | self._hub.channels_of_run(run.id)) - self._hub.told_the_end_of(run.id)
 
     def step_changed(self, run: Run, row: StepRow, function: Function | None, **extra: Any) -> None:
         """Tell the run's own channel about an attempt or a wait."""

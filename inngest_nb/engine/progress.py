@@ -194,14 +194,23 @@ class Progress:
         plans = self._core.intake.plan_end(run)
         for_parent = self._core.waiting.plan_answer(run)
         writes = [write for plan in plans for write in plan.writes]
-        await self._core.journal.persist([*end_run(run), *writes, *for_parent])
+        news: Write = (SQL.add_outbox, (f"{run.id}:end", orjson.dumps({"ended": run.id}).decode()))
+        await self._core.journal.persist([*end_run(run), news, *writes, *for_parent])
         self._core.lifecycle.roll_back_lost(run, run.status)
         self._core.dispatch.forget(run)
-        self._core.lifecycle.run_changed(run, self._function(run))
+        await self.tell_end(run)
         self._core.ended(run)
         if for_parent:
             self._core.waiting.answered(run)
         self._core.intake.apply(plans)
+
+    async def tell_end(self, run: Run) -> None:
+        """Tell every channel of the run that it ended, once, then strike the news from the outbox."""
+        if run.touched is None:  # the message log knows where it published, as soon as all of that is on disk
+            await self._core.hub.written()
+        self._core.lifecycle.run_changed(run, self._function(run))
+        struck: Write = (SQL.end_outbox, (f"{run.id}:end",))
+        self._core.hub.written().add_done_callback(lambda _: self._core.journal.keep([struck]))
 
     # -- helpers -------------------------------------------------------------------------------
 

@@ -34,7 +34,10 @@ def take_up(core: Core) -> None:
         core.waits.add((run_id, step_hash), name, expression, stored.as_object())
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
-        core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
+        if "ended" not in message:
+            core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
+        elif (run := core.journal.run(message["ended"])) is not None:
+            core.spawn(core.progress.tell_end(run))
 
 
 def _take_up_run(core: Core, run_id: str, function: Function | None) -> None:

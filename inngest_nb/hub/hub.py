@@ -90,6 +90,10 @@ class Hub:
         """Names of the channels that a run has published to."""
         return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
 
+    def told_the_end_of(self, run_id: str) -> set[str]:
+        """Names of the channels whose log has the end of a run already."""
+        return {name for (name,) in self._reader.execute(_SQL.told_the_end_of, (run_id,))}
+
     def unsettled_of_run(self, run_id: str) -> list[tuple[str, str, int]]:
         """(channel, step id, time of the last one) of a run's publishes that were neither rolled back nor committed."""
         rows = self._reader.execute(_SQL.unsettled_of_run, (run_id,)).fetchall()

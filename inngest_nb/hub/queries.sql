@@ -24,6 +24,10 @@ SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
 SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id
 WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'data';
 
+-- told_the_end_of: channels that have the end of a run
+SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'run' AND json_extract(m.data, '$.status') IN ('completed', 'failed', 'cancelled');
+
 -- unsettled_of_run: channels and steps whose publishes were neither rolled back nor committed
 SELECT c.name, m.step_id, max(CASE WHEN m.kind = 'data' THEN m."offset" END) AS last_data,
        max(CASE WHEN m.kind <> 'data' THEN m."offset" END) AS settled,

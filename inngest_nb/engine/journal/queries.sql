@@ -59,13 +59,13 @@ UPDATE waits SET resolved_at = ? WHERE run_id = ? AND resolved_at IS NULL;
 -- close_wait_steps: the run ended
 UPDATE steps SET status = 'cancelled', ended_at = ? WHERE run_id = ? AND status = 'waiting';
 
--- add_outbox: a durable publish, until the message log has it
+-- add_outbox: a durable publish or the end of a run, until the message log has it
 INSERT OR REPLACE INTO outbox (key, message) VALUES (?, ?);
 
 -- end_outbox: the message log has it
 DELETE FROM outbox WHERE key = ?;
 
--- outbox: durable publishes to repeat
+-- outbox: what to tell again
 SELECT key, message FROM outbox;
 
 -- set_meta: remember one fact about the journal
