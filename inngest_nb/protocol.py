@@ -11,7 +11,7 @@ peer → engine
     step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
     step.wait    a sleep or event wait           → step.memo
     run.idle     all that the body does is wait: the run counts as waiting (never acknowledged)
-    run.busy     it executes a step again (never acknowledged)
+    run.busy     it executes a step again; with a hash, where concurrency is limited, it asks first → run.go
     run.done     the body returned               → run.stop
     run.error    the body raised                 → run.start again later | run.stop
     publish      a non-durable message for a channel (never acknowledged)
@@ -25,6 +25,7 @@ engine → peer
     step.memo    a wait is over; memo is JSON text
     step.failed  the step used up its attempts; error is what the body gets
     step.again   run the step again as this attempt
+    run.go       the step that asked for its turn may be executed
     run.stop     forget the run (ended, cancelled, or given to another peer)
 """
 
@@ -99,6 +100,7 @@ class RunStart(TypedDict):
     errors: dict[str, ErrorInfo]
     waiting: list[str]
     retrying: dict[str, int]
+    limited: bool
 
 
 class StepDone(TypedDict):
@@ -138,4 +140,3 @@ class StepWait(TypedDict):
     wake_at: int
     event: NotRequired[str]
     if_exp: NotRequired[str | None]
-    executing: int  # steps in flight that do not only wait

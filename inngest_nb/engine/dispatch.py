@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -29,6 +30,7 @@ class Dispatch:
         self._core = core
         self._throttled = Throttled(core)
         self._queued: dict[str, OrderedDict[str, None]] = {}  # function id → run ids without a peer
+        self._on_hold: dict[str, list[tuple[Run, Callable[[], None]]]] = {}  # of paused functions: what goes on later
 
     # -- runs that want a peer -----------------------------------------------------------------
 
@@ -64,27 +66,65 @@ class Dispatch:
 
     def pass_throttle(self, run: Run) -> None:
         """The run may start as far as its rate goes: wait for concurrency."""
-        if not self._core.capacity.acquire(run, slots_of(run), lambda: self._to_peer(run)):
+        run.passed_throttle = True
+        self._acquire(run, lambda: self._to_peer(run))
+
+    def _acquire(self, run: Run, go: Callable[[], None]) -> None:
+        if not self._core.capacity.acquire(run, slots_of(run), go):
             ahead = self._core.capacity.ahead_of(run.id)
             run.reason = f"{ahead} {'run' if ahead == 1 else 'runs'} ahead under its concurrency limit"
             self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
 
     def _to_peer(self, run: Run) -> None:
+        if run.peer is not None:
+            return
         peer = self._core.peers.for_function(run.fn_id)
-        if run.status in ENDED or run.peer is not None:
+        if run.status in ENDED:
             self._core.capacity.release(run.id)
-        elif peer is None:
+        elif peer is None or self._is_paused(run.fn_id):
             self._core.capacity.release(run.id)
             self._queued.setdefault(run.fn_id, OrderedDict())[run.id] = None
         else:
             self._lease(run, peer)
+
+    def _is_paused(self, fn_id: str) -> bool:
+        function = self._core.functions.get(fn_id)
+        return function is not None and function.paused
+
+    # -- runs that go on -------------------------------------------------------------------------
+
+    def go_on(self, run: Run, tell: Callable[[], None]) -> None:
+        """Something of a leased run may execute again: `tell` its peer, once the function is not paused and there is room."""
+        if self._is_paused(run.fn_id):
+            self._on_hold.setdefault(run.fn_id, []).append((run, tell))
+        elif run.peer is None:
+            run.status = "queued"
+            self.place(run)  # what was to be told comes with the run
+        elif run.status == "running" and (not slots_of(run) or self._core.capacity.holds(run.id)):
+            tell()
+        else:
+            if run.status == "waiting":
+                run.status = "queued"
+            self._acquire(run, lambda: self._resume(run, tell))
+
+    def _resume(self, run: Run, tell: Callable[[], None]) -> None:
+        if run.status in ENDED or run.peer is None:
+            return
+        if run.status != "running":
+            run.status, run.reason = "running", None
+            self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
+            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+        tell()
 
     def throttle_due(self, due: Due) -> None:
         """More runs of a throttled function may start."""
         self._throttled.due(due)
 
     def resumed(self, fn_id: str) -> None:
-        """A function is no longer paused: place what waited."""
+        """A function is no longer paused: go on with what waited."""
+        for held, tell in self._on_hold.pop(fn_id, ()):
+            if held.status not in ENDED:
+                self.go_on(held, tell)
         for run_id in list(self._queued.get(fn_id, ())):
             run = self._core.find(run_id)
             if run is not None and run.peer is None:
@@ -155,6 +195,7 @@ class Dispatch:
             "attempt": run.attempt, "max_attempts": max_attempts,
             "memos": memos, "errors": errors, "waiting": waiting,
             "retrying": {h: n for h, n in retrying.items() if h not in memos and h not in errors},
+            "limited": bool(run.slots),
         }  # fmt: skip
 
     def release(self, run: Run) -> None:
@@ -166,6 +207,8 @@ class Dispatch:
 
     def taken(self, run: Run) -> None:
         """A peer that came back still holds the run."""
+        if run.status == "running":
+            self._core.capacity.occupy(run.id, slots_of(run))
         self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
 
     def forget(self, run: Run) -> None:

@@ -97,7 +97,8 @@ class Progress:
         elif message.get("fatal"):
             self.end(run, "failed", error=message["error"])
         else:
-            self._answer(run, {"op": "step.failed", "run_id": run.id, "hash": row.hash, "error": message["error"]})
+            failed = {"op": "step.failed", "run_id": run.id, "hash": row.hash, "error": message["error"]}
+            self._core.dispatch.go_on(run, lambda: self._answer(run, failed))
 
     def retry_due(self, due: Due) -> None:
         """The backoff of a step is over."""
@@ -109,7 +110,8 @@ class Progress:
         offer = (due.hash, due.attempt)
         if offer not in run.offered:
             run.offered.add(offer)
-            self._answer(run, {"op": "step.again", "run_id": run.id, "hash": due.hash, "attempt": due.attempt})
+            again = {"op": "step.again", "run_id": run.id, "hash": due.hash, "attempt": due.attempt}
+            self._core.dispatch.go_on(run, lambda: self._answer(run, again))
 
     def peer_back(self, run: Run, *, remembered: bool) -> None:
         """The run's peer has a new connection: it reports again what was not answered, and is told what came due.

@@ -78,6 +78,7 @@ class Run:
     priority_us: int = 0  # how much earlier than its age it goes on
     keys: str | None = None  # its flow-control keys, as JSON text
     slots: tuple[tuple[str, int], ...] = ()
+    passed_throttle: bool = False
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered

@@ -85,7 +85,7 @@ class Session:
         self._engine.core.waiting.idle(run)
 
     def _run_busy(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.busy(run)
+        self._engine.core.waiting.busy(run, message)
 
     def _run_done(self, run: Run, message: Message) -> None:
         self._engine.core.progress.run_done(run, message["output"])
@@ -158,7 +158,8 @@ class Session:
                 self._send({"op": "run.stop", "run_id": run_id, "lease": lease, "reason": "lost"})
                 continue
             run.peer, run.lease = peer, lease
-            run.status = "running" if run.status == "queued" else run.status
+            if run.status == "queued" and not core.capacity.has_waiter(run.id):
+                run.status = "running"
             peer.runs[run_id] = run
             core.dispatch.taken(run)
             kept.append(run_id)

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
 from inngest_nb.engine.lifecycle import ms, wait_extra
@@ -53,8 +52,6 @@ class Waiting:
         if "event" in message:
             about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
-        if message["executing"] == 0 and run.status == "running":
-            writes.append(self._park(run))
         kept = self._core.journal.persist(writes)  # now: before whatever the body reports next
         self._core.spawn(self._kept(kept, run, row, message, plan))
 
@@ -71,27 +68,22 @@ class Waiting:
             wait = {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])}
         function = self._core.functions.get(run.fn_id)
         self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None)
-        if run.status == "waiting":
-            self._core.lifecycle.run_changed(run, function)
         self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
 
-    def _park(self, run: Run) -> Write:
-        run.status = "waiting"
-        self._core.capacity.release(run.id)
-        return (SQL.set_run_status, ("waiting", run.id))
-
     def idle(self, run: Run) -> None:
-        """Nothing of the run is executing any more, and some of it waits."""
-        if run.status == "running" and run.open_waits:
-            self._core.journal.keep([self._park(run)])
-            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+        """Nothing of the run is executing any more: some of it waits, or a failed step waits for its next attempt."""
+        if run.status == "running":
+            if run.open_waits:
+                run.status = "waiting"
+                self._core.journal.keep([(SQL.set_run_status, ("waiting", run.id))])
+                self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+            self._core.capacity.release(run.id)
 
-    def busy(self, run: Run) -> None:
-        """Beside its waits the run executes something."""
-        if run.status == "waiting":
-            run.status = "running"
-            self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
-            self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+    def busy(self, run: Run, message: Message) -> None:
+        """Beside its waits the run wants to execute something; where that is limited it asks first."""
+        turn = message.get("hash")
+        go = {"op": "run.go", "run_id": run.id, "hash": turn}
+        self._core.dispatch.go_on(run, lambda: self._send(run, go) if turn else None)
 
     def _known(self, run: Run, step_hash: str) -> bool:
         """A report that is repeated after a reconnect: answer it if the wait is over, else let it stand."""
@@ -190,27 +182,7 @@ class Waiting:
         function = self._core.functions.get(run.fn_id)
         extra = next((wait_extra(row) for row in self._core.journal.rows(SQL.wait_of_step, run_id, step_hash)), {})
         self._core.lifecycle.step_changed(run, rows[-1], function, **extra)
-        if run.peer is None:
-            run.status = "queued"
-            self._core.dispatch.place(run)
-            return
-        if run.status != "waiting":
-            self._tell_peer(run, rows[-1])
-            return
-        self._core.capacity.acquire(run, slots_of(run), lambda: self._go_on(run, rows[-1]))
-
-    def _go_on(self, run: Run, row: StepRow) -> None:
-        """The run may execute again."""
-        if run.status in ENDED:
-            return
-        if run.peer is None:
-            run.status = "queued"
-            self._core.dispatch.place(run)
-            return
-        run.status = "running"
-        self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
-        self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
-        self._tell_peer(run, row)
+        self._core.dispatch.go_on(run, lambda: self._tell_peer(run, rows[-1]))
 
     def peer_back(self, run: Run) -> None:
         """The run's peer has a new connection: a wait that it remembers may have ended without its hearing of it."""
@@ -219,10 +191,12 @@ class Waiting:
                 self._tell_peer(run, row)
 
     def _tell_peer(self, run: Run, row: StepRow) -> None:
-        if run.peer is None:
-            return
         about: dict[str, Any] = {"run_id": run.id, "hash": row.hash}
         if row.status == "failed":
-            run.peer.send({"op": "step.failed", **about, "error": orjson.loads(row.error or "{}")})
+            self._send(run, {"op": "step.failed", **about, "error": orjson.loads(row.error or "{}")})
         else:
-            run.peer.send({"op": "step.memo", **about, "memo": row.output or "null"})
+            self._send(run, {"op": "step.memo", **about, "memo": row.output or "null"})
+
+    def _send(self, run: Run, message: Message) -> None:
+        if run.peer is not None:
+            run.peer.send(message)

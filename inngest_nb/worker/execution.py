@@ -6,9 +6,10 @@ The rule of durability is in `Execution.step`: report, wait for the answer, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from inngest_nb.errors import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from inngest_nb.worker.worker import Handler, Worker
 
 BEGIN_AFTER_S = 0.010
+_TURN = "$turn"  # what the engine's leave to execute is addressed to
 Call = Callable[[], Any]
 
 
@@ -51,6 +53,7 @@ class Execution:
         self._ahead = set(start["memos"]) | set(start["errors"]) | set(start["waiting"])
         self.unacknowledged: dict[str, Message] = {}
         self._waits = 0  # of the steps in flight, those that only wait
+        self._turn: asyncio.Task[Message] | None = None
         self._told_idle: bool | None = False  # what the engine believes; None: what it was told may be out of date
         self.stopped = False
         self.task: asyncio.Task[None] | None = None
@@ -142,7 +145,8 @@ class Execution:
                 message = await self._attempt(call, {**about, "attempt": attempt})
                 if publish is not None and "output" in message:
                     message["publish"] = publish
-                reply = await self._ask(step, message)
+                with contextlib.nullcontext() if "output" in message else self._patiently():
+                    reply = await self._ask(step, message)
                 if reply["op"] == "step.saved":
                     self.attempt = 0
                     return loads(message["output"])
@@ -169,7 +173,10 @@ class Execution:
                 "op": "step.wait", "run_id": self.run_id, "lease": self.lease, "hash": step, "step_id": step_id, "index": index,
                 "kind": kind, "started_at": now_us(), **body,
             }  # fmt: skip
-            reply = await self._wait_for_answer(step, message, remembered=remembered)
+            if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
+                message["again"] = True
+            with self._patiently():
+                reply = await self._ask(step, message)
             self.attempt = 0
             if reply["op"] == "step.failed":
                 raise _step_error(reply["error"])
@@ -178,21 +185,19 @@ class Execution:
             self._inflight.discard(step_id)
             self._look_idle()
 
-    async def _wait_for_answer(self, step: str, message: Message, *, remembered: bool) -> Message:
+    @contextlib.contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """The step in flight only waits, for what it was registered for or for its next attempt."""
         self._waits += 1
+        self._look_idle()
         try:
-            if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
-                message["again"] = True
-                self._look_idle()
-            else:
-                message["executing"] = len(self._inflight) - self._waits
-                self._told_idle = message["executing"] == 0 or self._told_idle
-            return await self._ask(step, message)
+            yield
         finally:
             self._waits -= 1
             self._told_idle = None
 
     def _look_idle(self) -> None:
+        """Soon, that is when branches that start at the same time have begun their steps too."""
         if self._waits:
             self.worker.loop.call_soon(self._tell_idle)
 
@@ -202,10 +207,17 @@ class Execution:
             self._told_idle = True
             self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease})
 
-    def _tell_busy(self) -> None:
+    async def _be_busy(self) -> None:
+        """Say that the body executes again; where concurrency is limited, wait for the run's turn."""
         if self._told_idle is not False:
             self._told_idle = False
-            self.worker.post({"op": "run.busy", "run_id": self.run_id, "lease": self.lease})
+            message = {"op": "run.busy", "run_id": self.run_id, "lease": self.lease}
+            if not self.start["limited"]:
+                self.worker.post(message)
+            elif self._turn is None or self._turn.done():
+                self._turn = self.worker.loop.create_task(self._ask(_TURN, {**message, "hash": _TURN}))
+        if self._turn is not None:
+            await asyncio.shield(self._turn)
 
     def _identify(self, step_id: str) -> tuple[str, int]:
         if not isinstance(step_id, str) or not step_id:
@@ -239,14 +251,15 @@ class Execution:
     async def _first_attempt(self, step: str) -> int:
         if step not in self.start["retrying"]:
             return 0
-        return int((await self._receive(step))["attempt"])
+        with self._patiently():
+            return int((await self._receive(step))["attempt"])
 
     async def _attempt(self, call: Call, about: Message) -> Message:
         """Execute once and say how it went."""
+        await self._be_busy()
         message = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, **about, "started_at": now_us()}
         announce = self.worker.loop.call_later(BEGIN_AFTER_S, self.worker.post, {**message, "op": "step.begin"})
         token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
-        self._tell_busy()
         try:
             message["output"] = _as_output(await _outcome(call), repr(about["step_id"]))
         except asyncio.CancelledError:
