@@ -16,6 +16,7 @@ class Peer:
 
     id: str
     send: Callable[[Message], Any]
+    acknowledge: Callable[[list[Message]], None] | None = None  # the same for any thread, where that is possible
     user: str | None = None
     pid: int | None = None
     host: str = ""

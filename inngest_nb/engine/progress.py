@@ -16,6 +16,7 @@ from inngest_nb.engine.timers import Due
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
+from inngest_nb.store.writer import Ack
 
 MAX_STEPS = 1000
 
@@ -51,12 +52,13 @@ class Progress:
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
-        def keep(_: object = None) -> None:
-            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row), patient=True)
+        ack = _ack(run, row)
 
-        if (
-            row.step_id in run.unsettled
-        ):  # what it streamed is on disk before its end is: no crash can leave half a text
+        def keep(_: object = None) -> None:
+            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row), patient=True, ack=ack)
+
+        # What it streamed is on disk before its end is: no crash can leave half a text.
+        if row.step_id in run.unsettled:
             self._core.hub.written().add_done_callback(keep)
         else:
             keep()
@@ -68,7 +70,7 @@ class Progress:
         if row is None:
             return False
         if row.status == "completed":
-            self._answer(run, {"op": "step.saved", "run_id": run.id, "hash": row.hash})
+            self._answer(run, _saved(run, row))
         else:
             self._step_failed(run, message, row)
         return True
@@ -85,7 +87,8 @@ class Progress:
                 )
                 if run.touched is not None:
                     run.touched.add(message["publish"]["channel"])
-            self._answer(run, {"op": "step.saved", "run_id": run.id, "hash": row.hash})
+            if _ack(run, row) is None:
+                self._answer(run, _saved(run, row))
         else:
             self._settle(run, row, "rollback", reason=message["error"]["name"])
             self._step_failed(run, message, row)
@@ -225,3 +228,15 @@ class Progress:
 
     def _settle(self, run: Run, row: StepRow, kind: str, reason: str | None = None) -> None:
         self._core.lifecycle.settle(run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason)
+
+
+def _saved(run: Run, row: StepRow) -> Message:
+    return {"op": "step.saved", "run_id": run.id, "hash": row.hash}
+
+
+def _ack(run: Run, row: StepRow) -> Ack | None:
+    """A peer in this process hears of a completed step from the writer itself, without waiting for the engine's loop."""
+    peer = run.peer
+    if row.status != "completed" or peer is None or peer.acknowledge is None:
+        return None
+    return peer.acknowledge, _saved(run, row)

@@ -24,8 +24,16 @@ Method = Callable[[dict[str, Any]], Awaitable[Any]]
 class Session:
     """A worker's or client's side of the conversation; `send` takes one message and must not block."""
 
-    def __init__(self, engine: Engine, send: Callable[[Message], Any], *, user: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        send: Callable[[Message], Any],
+        *,
+        user: str | None = None,
+        acknowledge: Callable[[list[Message]], None] | None = None,
+    ) -> None:
         self._engine, self._send, self._user = engine, send, user
+        self._acknowledge = acknowledge
         self._peer: Peer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions = Subscriptions(engine.core.hub, send)
@@ -124,6 +132,7 @@ class Session:
         peer = Peer(
             id=message["worker_id"],
             send=self._send,
+            acknowledge=self._acknowledge,
             user=self._user,
             pid=message.get("pid"),
             host=message.get("host", ""),

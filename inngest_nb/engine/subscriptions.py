@@ -9,7 +9,7 @@ from typing import Any
 from inngest_nb.hub import Batch, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
-COALESCE_S = 0.008
+FRAME_S = 0.008  # half of a frame of a screen: what a page gains nothing from getting sooner
 MAX_SUBSCRIPTIONS = 1000
 _NEVER_US = 1 << 63  # later than SQLite can compare
 Send = Callable[[Message], Any]
@@ -18,8 +18,8 @@ Send = Callable[[Message], Any]
 class Subscriptions:
     """Pumps channels into `send`. Where `send` returns an awaitable, it is awaited: that is the flow control."""
 
-    def __init__(self, hub: Hub, send: Send) -> None:
-        self._hub, self._send = hub, send
+    def __init__(self, hub: Hub, send: Send, *, coalesce_s: float = 0.0) -> None:
+        self._hub, self._send, self._coalesce_s = hub, send, coalesce_s
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
 
@@ -87,8 +87,8 @@ class Subscriptions:
                 began = loop.time()
                 await self._say_batch(name, batch)
                 # A lone message goes out at once; in a stream the next frame waits a moment to fill up.
-                if batch.next >= subscription.visible:
-                    await asyncio.sleep(max(0.0, COALESCE_S - (loop.time() - began)))
+                if self._coalesce_s and batch.next >= subscription.visible:
+                    await asyncio.sleep(max(0.0, self._coalesce_s - (loop.time() - began)))
         finally:
             subscription.close()
 

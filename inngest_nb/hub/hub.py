@@ -19,6 +19,9 @@ from inngest_nb.store import Write, Writer, connect_reader, load_queries
 MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
 _IDLE_LOGS = 2_000
+# Lifecycle that nobody follows may wait for company: the journal has it all, and steps must not wait for its commits.
+_PATIENT_KINDS = frozenset({"run", "step"})
+_PATIENCE_S = 0.005
 _SQL = load_queries("inngest_nb.hub")
 
 
@@ -36,6 +39,7 @@ class Hub:
         self._after: list[asyncio.Future[None]] = []
         self._unwritten = 0
         self._flushing = False
+        self._later: asyncio.TimerHandle | None = None
         self._begin_epoch()
 
     # -- publishing ----------------------------------------------------------------------------
@@ -57,7 +61,10 @@ class Hub:
         self._batch.append((_SQL.add_message, (log.id, entry.offset, *publish[1:])))
         self._touched[log] = log.next
         self._unwritten += 1
-        self._flush_soon()
+        if log.readers or publish.kind not in _PATIENT_KINDS:
+            self._flush_soon()
+        elif not self._flushing and self._later is None:
+            self._later = self._loop.call_later(_PATIENCE_S, self._flush)
         return entry.offset
 
     def _admit(self, publish: Publish) -> None:
@@ -143,6 +150,9 @@ class Hub:
 
     def _flush(self) -> None:
         self._flushing = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         batch, self._batch = self._batch, []
         touched, self._touched = self._touched, {}
         after, self._after = self._after, []

@@ -43,7 +43,7 @@ class EmbeddedLink(InProcessLink):
         atexit.register(self.close)
 
     async def _open(self) -> Session:
-        return Session(self.engine, self._send)
+        return Session(self.engine, self._send, acknowledge=self.worker.receive)
 
     def describe(self) -> str:
         """Where the engine is, and why it may not answer."""

@@ -45,7 +45,7 @@ class HostedLink(InProcessLink):
 
     def __init__(self, engine: Engine, *, label: str) -> None:
         super().__init__(engine, asyncio.get_running_loop(), label=label)
-        self._session = Session(engine, self._send)
+        self._session = Session(engine, self._send, acknowledge=self.worker.receive)
         self.post(self.worker.hello())
 
     def describe(self) -> str:

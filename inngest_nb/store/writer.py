@@ -23,6 +23,7 @@ from inngest_nb.store.database import explain, open_database
 
 Write = tuple[str, tuple[Any, ...]]
 Done = Callable[[InngestError | None], None]
+Ack = tuple[Callable[[list[Any]], None], Any]  # who is told of the commit at once, from the writer's thread, and what
 _PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
 _PROBE_EVERY_S = 0.25
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Entry(NamedTuple):
     writes: list[Write]
     done: Done
     patient: bool
+    ack: Ack | None = None
 
 
 class Writer:
@@ -52,10 +54,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name=f"inngest-nb {Path(path).stem} writer", daemon=True)
         self._thread.start()
 
-    def submit(self, writes: list[Write], done: Done, *, patient: bool = False) -> None:
-        """Queue `writes` for the next group. Call from the owner's loop only."""
+    def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> None:
+        """Queue `writes` for the next group. Call from the owner's loop only.
+
+        `ack` saves a detour: its receiver gets the acknowledgements of a group as one list, right after the owner's loop
+        was told to call `done`, so that whatever it sends to that loop comes after.
+        """
         with self._wake:
-            self._queue.append(Entry(writes, done, patient))
+            self._queue.append(Entry(writes, done, patient, ack))
             self._wake.notify()
 
     def keep(self, writes: list[Write]) -> None:
@@ -100,6 +106,7 @@ class Writer:
             error = self._try_commit([write for entry in batch for write in entry.writes])
             if error is None:
                 self._tell(batch, None)
+                _acknowledge(batch)
             else:
                 self._sit_out(batch, error)
         if self._connection is not None:
@@ -171,6 +178,15 @@ class Writer:
             self._loop.call_soon_threadsafe(callback, *args)
         except RuntimeError:  # the owner's loop is gone: nobody is waiting for the answer
             _log.debug("loop closed before %s could be told", self.path)
+
+
+def _acknowledge(entries: list[Entry]) -> None:
+    by_receiver: dict[Callable[[list[Any]], None], list[Any]] = {}
+    for entry in entries:
+        if entry.ack is not None:
+            by_receiver.setdefault(entry.ack[0], []).append(entry.ack[1])
+    for receive, messages in by_receiver.items():
+        receive(messages)
 
 
 def _resolve(callbacks: list[Done], error: InngestError | None) -> None:

@@ -152,7 +152,7 @@ def _limits() -> str:
         ("output of a step or run", f"{protocol.MAX_OUTPUT_BYTES:,} bytes"),
         ("data of a message", f"{hub.MAX_DATA_BYTES:,} bytes"),
         ("messages in one batch to a subscriber", f"{subscription.BATCH}"),
-        ("pause between batches of a stream", f"{subscriptions.COALESCE_S * 1000:g} ms"),
+        ("pause between batches of a stream", f"{subscriptions.FRAME_S * 1000:g} ms"),
         ("subscriptions of one connection", f"{subscriptions.MAX_SUBSCRIPTIONS:,}"),
         ("messages that may wait for the disk", f"{hub.MAX_UNWRITTEN:,}"),
         ("grace time of a lost kernel's leases", f"{dispatch.GRACE_S:g} s"),

@@ -8,7 +8,7 @@ import orjson
 from jupyter_server.auth.decorator import ws_authenticated
 from tornado.websocket import WebSocketClosedError
 
-from inngest_nb.engine.subscriptions import Subscriptions
+from inngest_nb.engine.subscriptions import FRAME_S, Subscriptions
 from inngest_nb.protocol import Message, encode
 from inngest_nb_server.routes.base import Socket
 
@@ -31,7 +31,7 @@ class RealtimeSocket(Socket):
         """Ready to follow channels."""
         super().open(*args, **kwargs)
         self.set_nodelay(True)
-        self._subscriptions = Subscriptions(self.engine.core.hub, self._say)
+        self._subscriptions = Subscriptions(self.engine.core.hub, self._say, coalesce_s=FRAME_S)
 
     async def _say(self, message: Message) -> None:
         try:

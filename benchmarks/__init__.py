@@ -1,0 +1,1 @@
+"""Speed, beside the peers and the machine's limits, in one run."""

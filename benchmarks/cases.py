@@ -1,0 +1,72 @@
+"""What is measured of our engines, on any client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import inngest_nb as nb
+from benchmarks.measure import quantiles
+
+
+async def _step(i: int) -> dict[str, int]:
+    return {"i": i}
+
+
+async def ten(ctx: nb.Context) -> float:
+    """Ten steps, then the time."""
+    for i in range(10):
+        await ctx.step.run(f"s{i}", _step, i)
+    return time.perf_counter()
+
+
+async def none(_: nb.Context) -> float:
+    """The time at which the body begins."""
+    return time.perf_counter()
+
+
+def run(client: nb.Inngest) -> dict[str, Any]:
+    """Ten steps alone, event to body, many runs at once, publish to subscriber."""
+    ten_steps = client.create_function(fn_id="ten", trigger=nb.TriggerEvent(event="bench/ten"))(ten)
+    nothing = client.create_function(fn_id="none", trigger=nb.TriggerEvent(event="bench/none"))(none)
+    _alone(ten_steps, 20)
+    return {
+        "ten_steps": _alone(ten_steps, 300),
+        "event_to_body": _alone(nothing, 300),
+        "steps_per_s": {"100": _many(client, 100), "1000": _many(client, 1000)},
+        "publish_to_subscriber": asyncio.run(_publish_to_subscriber(client, 100)),
+    }
+
+
+def _alone(function: nb.Function, count: int) -> dict[str, float]:
+    """From `start()` to the last line of the body."""
+    taken = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        taken.append(function.start().result(10) - begun)
+    return quantiles(taken)
+
+
+def _many(client: nb.Inngest, count: int) -> int:
+    """Steps per second of `count` runs that one send has started."""
+    begun = time.perf_counter()
+    client.send_sync([nb.Event(name="bench/ten") for _ in range(count)])
+    for run_ in client.runs(function="ten", limit=count):
+        run_.result(60)
+    return round(count * 10 / (time.perf_counter() - begun))
+
+
+async def _publish_to_subscriber(client: nb.Inngest, count: int) -> dict[str, float]:
+    """From `publish` to the subscriber's loop, one at a time."""
+    channel = nb.realtime.channel("bench", {"ticks": int})
+    taken = []
+    subscription = client.realtime.subscribe(channel=channel, since="start")
+    messages = aiter(subscription)
+    for i in range(count):
+        begun = time.perf_counter()
+        await client.realtime.publish(channel.ticks, i)
+        await anext(messages)
+        taken.append(time.perf_counter() - begun)
+    subscription.close()
+    return quantiles(taken)
