@@ -16,6 +16,7 @@ FRONT_END := frontend/build.mjs frontend/package-lock.json $(shell find frontend
 INSTALLED_FROM := pyproject.toml constraints.txt hatch_build.py scripts/npm.py $(FRONT_END)
 LAB_READY := .venv/.lab-ready
 TEST_READY := .venv/.test-ready
+PEERS_READY := .venv-peers/.ready
 
 TESTS ?= tests
 TEST_ARGS ?=
@@ -54,12 +55,12 @@ test-python: $(TEST_READY) ## pytest alone
 	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest $(TESTS) $(TEST_ARGS)
 
 .PHONY: bench
-bench: $(TEST_READY) ## speed, beside the peers and the machine's limits
-	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(TEST_READY) $(PEERS_READY) ## speed, beside the peers and the machine's limits
+	BENCH_PEERS_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: clean
 clean: ## forget everything that was installed or built
-	rm -rf .venv dist frontend/node_modules inngest_nb/widgets/static
+	rm -rf .venv .venv-peers dist frontend/node_modules inngest_nb/widgets/static
 
 $(BIN)/python:
 	$(if $(PYTHON),,$(error No Python 3.11 or newer found; name one: make PYTHON=/path/to/python3))
@@ -74,6 +75,12 @@ $(LAB_READY): $(BIN)/python $(INSTALLED_FROM)
 
 $(TEST_READY): $(LAB_READY)
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The peers have requirements of their own, which must not mix with ours.
+$(PEERS_READY): benchmarks/peers.txt | $(BIN)/python
+	$(PYTHON) -m venv .venv-peers
+	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= .venv-peers/bin/pip install --quiet -r benchmarks/peers.txt
 	touch $@
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json | $(TEST_READY)
