@@ -10,32 +10,67 @@ from inngest_nb.client import Inngest
 from inngest_nb.errors import NonRetriableError, RetryAfterError, RunCancelled, RunFailed, StepError
 from inngest_nb.event import Event
 from inngest_nb.function import Function
+from inngest_nb.middleware import Middleware, MiddlewareSync, StepMemos, TransformOutputResult
+from inngest_nb.options import (
+    Batch,
+    Cancel,
+    Concurrency,
+    Debounce,
+    Priority,
+    RateLimit,
+    Singleton,
+    Throttle,
+    Timeouts,
+)
 from inngest_nb.realtime import static_schema
 from inngest_nb.run import Run
+from inngest_nb.serializers import PydanticSerializer, Serializer
 from inngest_nb.triggers import TriggerCron, TriggerEvent
+from inngest_nb.types import JSON, SendEventsResult, Streaming
 from inngest_nb.worker import Context, ContextSync
-from inngest_nb.worker.steps import Step, StepSync
+from inngest_nb.worker.barrier import ParallelMode
+from inngest_nb.worker.steps import Step
+from inngest_nb.worker.steps_sync import StepSync
 
 if TYPE_CHECKING:
     from inngest_nb.widgets import Approval, RunTimeline, TokenStream
 
 __all__ = [
+    "JSON",
     "Approval",
+    "Batch",
+    "Cancel",
+    "Concurrency",
     "Context",
     "ContextSync",
+    "Debounce",
     "Event",
     "Function",
     "Inngest",
+    "Middleware",
+    "MiddlewareSync",
     "NonRetriableError",
+    "ParallelMode",
+    "Priority",
+    "PydanticSerializer",
+    "RateLimit",
     "RetryAfterError",
     "Run",
     "RunCancelled",
     "RunFailed",
     "RunTimeline",
+    "SendEventsResult",
+    "Serializer",
+    "Singleton",
     "Step",
     "StepError",
+    "StepMemos",
     "StepSync",
+    "Streaming",
+    "Throttle",
+    "Timeouts",
     "TokenStream",
+    "TransformOutputResult",
     "TriggerCron",
     "TriggerEvent",
     "__version__",

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import datetime
 import logging
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pydantic
 
 from inngest_nb.errors import FunctionConfigInvalidError, LinkError
 from inngest_nb.event import Event
-from inngest_nb.function import Backoff, Function, Trigger
+from inngest_nb.function import Backoff, Function, Handler, Trigger
 from inngest_nb.links import ENGINES, Link, link_to
+from inngest_nb.middleware import UninitializedMiddleware, instances
+from inngest_nb.options import (
+    Batch,
+    Cancel,
+    Concurrency,
+    Debounce,
+    Options,
+    Priority,
+    RateLimit,
+    Singleton,
+    Throttle,
+    Timeouts,
+)
 from inngest_nb.publishing import ClientRealtime
 from inngest_nb.run import Run
+from inngest_nb.serializers import Serializer
+from inngest_nb.settings import CloudSettings, HasCloudSettings
 from inngest_nb.triggers import TriggerCron, TriggerEvent
+from inngest_nb.types import EmptySentinel, Logger
+from inngest_nb.worker.hooks import around_send, refuse_async
 
 if TYPE_CHECKING:
     from inngest_nb.history import History
 
+T = TypeVar("T")
 _DEFAULT_RETRIES = 4
 
+#: Where it is set, every client uses this link whatever its own engine is: in tests.
+link_in_use: contextvars.ContextVar[Link | None] = contextvars.ContextVar("inngest_nb_link", default=None)
 
-class Inngest:
+
+class Inngest(HasCloudSettings):
     """One app on one engine.
 
     Args:
@@ -33,26 +58,57 @@ class Inngest:
             had. `INNGEST_NB_ENGINE` overrides "auto".
         data_dir: for the embedded engine; default `./.inngest_nb`; ":memory:" keeps nothing.
         logger: what `ctx.logger` writes to.
+        middleware: classes or factories, called with the client and None for every call and every send.
+        serializer: for values with an `output_type`.
+        api_base_url, app_version, env, event_api_base_url, event_key, is_production, request_timeout, signing_key: how the
+            official client reaches Inngest's servers. They are kept as attributes of the same names, and nothing that runs
+            in this process or in Jupyter's server needs them.
     """
+
+    middleware: list[UninitializedMiddleware]
 
     def __init__(
         self,
-        app_id: str,
         *,
+        app_id: str,
+        api_base_url: str | None = None,
+        app_version: str | None = None,
+        env: str | None = None,
+        event_api_base_url: str | None = None,
+        event_key: str | None = None,
+        is_production: bool | None = None,
+        logger: Logger | None = None,
+        middleware: list[UninitializedMiddleware] | None = None,
+        request_timeout: int | datetime.timedelta | None = None,
+        serializer: Serializer | None = None,
+        signing_key: str | None = None,
         engine: str = "auto",
         data_dir: str | Path | None = None,
-        logger: logging.Logger | None = None,
     ) -> None:
         if not isinstance(app_id, str) or not app_id:
             raise FunctionConfigInvalidError(f"app_id must be a non-empty string, not {app_id!r}")
         self.app_id = app_id
         self.engine = _checked_engine(os.environ.get("INNGEST_NB_ENGINE", "auto") if engine == "auto" else engine)
         self._data_dir = data_dir
-        self.logger = logger or logging.getLogger("inngest_nb")
+        self.logger: Logger = logger or logging.getLogger("inngest_nb")
+        self.middleware = list(middleware or ())
+        self.serializer = serializer
         self.realtime = ClientRealtime(self)
+        self._cloud = CloudSettings.of(
+            api_base_url=api_base_url, app_version=app_version, env=env, event_api_base_url=event_api_base_url,
+            event_key=event_key, is_production=is_production, request_timeout=request_timeout, signing_key=signing_key,
+        )  # fmt: skip
 
     def _link(self) -> Link:
-        return link_to(self.engine, self._data_dir)
+        return link_in_use.get() or link_to(self.engine, self._data_dir)
+
+    def add_middleware(self, *middleware: UninitializedMiddleware) -> None:
+        """Add middleware after that of the client so far; calls and sends from now on use it."""
+        self.middleware = [*self.middleware, *middleware]
+
+    def set_logger(self, logger: Logger) -> None:
+        """Replace what `ctx.logger` writes to."""
+        self.logger = logger
 
     # -- functions -------------------------------------------------------------------------------
 
@@ -61,11 +117,23 @@ class Inngest:
         *,
         fn_id: str,
         trigger: Trigger | list[Trigger],
+        batch_events: Batch | None = None,
+        cancel: list[Cancel] | None = None,
+        concurrency: list[Concurrency] | None = None,
+        debounce: Debounce | None = None,
+        idempotency: str | None = None,
+        middleware: list[UninitializedMiddleware] | None = None,
         name: str | None = None,
+        on_failure: Handler[Any] | None = None,
+        output_type: object = EmptySentinel,
+        priority: Priority | None = None,
+        rate_limit: RateLimit | None = None,
         retries: int | None = None,
-        on_failure: Callable[..., Any] | None = None,
+        singleton: Singleton | None = None,
+        throttle: Throttle | None = None,
+        timeouts: Timeouts | None = None,
         backoff: Backoff = None,
-    ) -> Callable[[Callable[..., Any]], Function]:
+    ) -> Callable[[Handler[T]], Function[T]]:
         """Make a durable function of the decorated handler, which takes one argument, `ctx`.
 
         Running the defining cell again replaces the function; runs under way go on with the new code.
@@ -73,8 +141,21 @@ class Inngest:
         Args:
             fn_id: id within the app; the full id is "{app_id}-{fn_id}".
             trigger: what starts it, one or several.
-            retries: attempts after the first, of each step and of the code between steps; 0 to 20, default 4.
+            batch_events: collect events into one run.
+            cancel: events that cancel a run.
+            concurrency: how many steps may execute at a time.
+            debounce: wait until events stop coming.
+            idempotency: an expression; one run a day for each of its values.
+            middleware: applied inside the client's.
+            name: how views call it; default `fn_id`.
             on_failure: handler for the `inngest/function.failed` event of a run that failed.
+            output_type: type of the result, where it is not JSON and the client has a serializer.
+            priority: who goes first among runs that wait to execute.
+            rate_limit: drop events over a limit.
+            retries: attempts after the first, of each step and of the code between steps; 0 to 20, default 4.
+            singleton: at most one run at a time.
+            throttle: delay runs over a limit.
+            timeouts: cancel runs that take too long.
             backoff: None is 1 s doubling to 30 s; "inngest" the production table; a number that many seconds.
 
         Raises:
@@ -85,36 +166,55 @@ class Inngest:
             raise FunctionConfigInvalidError(
                 f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}"
             )
+        options = _options(
+            fn_id, batch_events=batch_events, cancel=cancel, concurrency=concurrency, debounce=debounce,
+            idempotency=idempotency, priority=priority, rate_limit=rate_limit, singleton=singleton, throttle=throttle,
+            timeouts=timeouts,
+        )  # fmt: skip
 
-        def decorate(handler: Callable[..., Any]) -> Function:
+        def decorate(handler: Handler[T]) -> Function[T]:
             function = Function(
-                self, handler, fn_id=fn_id, triggers=triggers, name=name,
+                self, handler, fn_id=fn_id, triggers=triggers, name=name, options=options, middleware=middleware,
                 retries=_DEFAULT_RETRIES if retries is None else retries, backoff=backoff, on_failure=on_failure,
+                output_type=output_type,
             )  # fmt: skip
-            worker = self._link().worker
-            for item in (function, function.failure_function()):
-                if item is not None:
-                    worker.register(item.id, item)
+            function.register(self._link())
             return function
 
         return decorate
 
     # -- events ----------------------------------------------------------------------------------
 
-    async def send(self, events: Event | list[Event]) -> list[str]:
+    async def send(self, events: Event | list[Event], *, skip_middleware: bool = False) -> list[str]:
         """Send events; returns their internal ids once they are durable.
 
         Raises:
             EventInvalidError: one is refused, none was sent.
             JournalUnavailable: they could not be made durable.
         """
+        listed = _as_events(events)
+        middleware = [] if skip_middleware else instances(self, [])
+        return await around_send(middleware, listed, self._send) if middleware else await self._send(listed)
+
+    async def _send(self, events: list[Event]) -> list[str]:
         ids: list[str] = await asyncio.wrap_future(self._link().request("send", _send_params(events)))
         return ids
 
-    def send_sync(self, events: Event | list[Event]) -> list[str]:
+    def send_sync(self, events: Event | list[Event], *, skip_middleware: bool = False) -> list[str]:
         """As `send`, blocking."""
+        listed = _as_events(events)
+        middleware = [] if skip_middleware else instances(self, [])
+        if not middleware:
+            return self._send_now(listed)
+        refuse_async(middleware, "send_sync is not async")
+        return _without_loop(around_send(middleware, listed, self._send_without_loop))
+
+    def _send_now(self, events: list[Event]) -> list[str]:
         ids: list[str] = self._link().call("send", _send_params(events))
         return ids
+
+    async def _send_without_loop(self, events: list[Event]) -> list[str]:
+        return self._send_now(events)
 
     # -- runs ------------------------------------------------------------------------------------
 
@@ -134,7 +234,7 @@ class Inngest:
     def runs(
         self,
         *,
-        function: Function | str | None = None,
+        function: Function[Any] | str | None = None,
         status: str | None = None,
         event_id: str | None = None,
         limit: int = 100,
@@ -168,9 +268,31 @@ def _checked_engine(engine: str) -> str:
     return engine
 
 
-def _send_params(events: Event | list[Event]) -> dict[str, Any]:
-    listed = events if isinstance(events, list) else [events]
+def _options(fn_id: str, **options: Any) -> Options:
+    try:
+        return Options(**options)
+    except pydantic.ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
+        raise FunctionConfigInvalidError(f"function {fn_id!r}: {faults}") from None
+
+
+def _as_events(events: Event | list[Event]) -> list[Event]:
+    listed = list(events) if isinstance(events, list) else [events]
     for event in listed:
         if not isinstance(event, Event):
             raise TypeError(f"send takes Event objects, not {event!r}; write Event(name=…, data=…)")
-    return {"events": [event.to_wire() for event in listed], "key": uuid.uuid4().hex}
+    return listed
+
+
+def _send_params(events: list[Event]) -> dict[str, Any]:
+    return {"events": [event.to_wire() for event in events], "key": uuid.uuid4().hex}
+
+
+def _without_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that waits for nothing: there may be a running loop in this thread already."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("sync middleware cannot wait")

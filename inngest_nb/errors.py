@@ -13,8 +13,10 @@ InngestError
 ├── SchemaError                  data that does not fit its topic's schema
 ├── PayloadError                 data that is too large or is not JSON
 ├── OutputUnserializableError    a step or function that returned something that is not JSON
+├── AsyncUnsupportedError        async middleware around a sync function
 ├── StepNestedError              a step called inside another step
 ├── StepDuplicateError           one step id met twice at the same time in parallel code
+├── InferError                   a provider of models that did not answer properly
 ├── RunFailed / RunCancelled     what awaiting a run raises when it did not complete
 ├── LinkError                    no engine could be reached
 │   ├── ServerExtensionMissing   the kernel's Jupyter server has no inngest_nb extension
@@ -30,9 +32,11 @@ InngestError
 from __future__ import annotations
 
 import datetime
+import traceback
 from typing import Any
 
 __all__ = [
+    "AsyncUnsupportedError",
     "ChannelError",
     "DataDirLocked",
     "EventInvalidError",
@@ -40,6 +44,7 @@ __all__ = [
     "ForkError",
     "FunctionConfigInvalidError",
     "FunctionNotFoundError",
+    "InferError",
     "InngestError",
     "JournalCorrupt",
     "JournalUnavailable",
@@ -66,6 +71,7 @@ class InngestError(Exception):
     """Base of every error of this package; `code` is the word used on the wire."""
 
     code = "unknown"
+    is_retriable = True
 
     @property
     def message(self) -> str:
@@ -147,18 +153,39 @@ class OutputUnserializableError(InngestError):
     """A step or function returned something that is not JSON."""
 
     code = "output_unserializable"
+    is_retriable = False
+
+
+class AsyncUnsupportedError(InngestError):
+    """Async middleware around a sync function or a sync send."""
+
+    code = "async_unsupported"
+    is_retriable = False
 
 
 class StepNestedError(InngestError):
     """A step was called inside another step."""
 
     code = "step_nested"
+    is_retriable = False
 
 
 class StepDuplicateError(InngestError):
     """One step id was met a second time while the first was still running."""
 
     code = "step_duplicate"
+    is_retriable = False
+
+
+class InferError(InngestError):
+    """A provider of models that refused a request, or could not be reached; `status` is HTTP's, None without an answer."""
+
+    code = "infer_failed"
+
+    def __init__(self, message: str, status: int | None = None, *, is_retriable: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.is_retriable = is_retriable
 
 
 class RunFailed(InngestError):
@@ -219,17 +246,32 @@ class JournalCorrupt(InngestError):
     code = "journal_corrupt"
 
 
-class NonRetriableError(InngestError):
+class _RaisedByUsers(InngestError):
+    """What is told of an error, without asking its class."""
+
+    @property
+    def name(self) -> str:
+        """The name of the class; of a `StepError` that of the original error."""
+        return type(self).__name__
+
+    @property
+    def stack(self) -> str | None:
+        """The traceback as text; of a `StepError` that of the original error."""
+        return "".join(traceback.format_exception(self))
+
+
+class NonRetriableError(_RaisedByUsers):
     """Raised by user code: do not try again."""
 
     code = "non_retriable_error"
+    is_retriable = False
 
     def __init__(self, message: str | None = None, quiet: bool = False) -> None:
         super().__init__(message or "")
         self.quiet = quiet
 
 
-class RetryAfterError(InngestError):
+class RetryAfterError(_RaisedByUsers):
     """Raised by user code: try again, but not before `retry_after` (ms, timedelta or datetime)."""
 
     code = "retry_after_error"
@@ -241,26 +283,38 @@ class RetryAfterError(InngestError):
         quiet: bool = False,
     ) -> None:
         super().__init__(message or "")
-        self.retry_after = retry_after
         self.quiet = quiet
+        self._asked = datetime.timedelta(milliseconds=retry_after) if isinstance(retry_after, int) else retry_after
+
+    @property
+    def retry_after(self) -> datetime.datetime:
+        """When the next attempt is wanted; a delay counts from now."""
+        asked = self._asked
+        return asked if isinstance(asked, datetime.datetime) else datetime.datetime.now(datetime.UTC) + asked
 
     def delay_ms(self, now: datetime.datetime) -> float:
         """Milliseconds from `now` until the next attempt is wanted."""
-        wanted = self.retry_after
-        if isinstance(wanted, datetime.datetime):
-            return (wanted.astimezone(datetime.UTC) - now).total_seconds() * 1000
-        return wanted.total_seconds() * 1000 if isinstance(wanted, datetime.timedelta) else float(wanted)
+        asked = self._asked
+        delay = asked.astimezone(datetime.UTC) - now if isinstance(asked, datetime.datetime) else asked
+        return delay.total_seconds() * 1000
 
 
-class StepError(InngestError):
+class StepError(_RaisedByUsers):
     """A step used up its attempts; `name`, `message` and `stack` are the original error's."""
 
     code = "step_errored"
+    is_retriable = False
 
     def __init__(self, message: str, name: str = "Error", stack: str | None = None) -> None:
         super().__init__(message)
-        self.name = name
-        self.stack = stack
+        self._name, self._stack = name, stack
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}"
+    @property
+    def name(self) -> str:
+        """The original error's class."""
+        return self._name
+
+    @property
+    def stack(self) -> str | None:
+        """The original error's traceback."""
+        return self._stack

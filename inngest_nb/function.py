@@ -3,53 +3,75 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from inngest_nb.codehash import hash_callable, reachable_hashes
 from inngest_nb.errors import FunctionConfigInvalidError
+from inngest_nb.event import event_from_text
+from inngest_nb.jsontext import loads
+from inngest_nb.middleware import StepMemos, UninitializedMiddleware, instances
+from inngest_nb.options import Options
 from inngest_nb.protocol import FunctionConfig
+from inngest_nb.registration import check_function
 from inngest_nb.run import Run
 from inngest_nb.triggers import TriggerCron, TriggerEvent
-from inngest_nb.worker.barrier import Group
-from inngest_nb.worker.context import Context, ContextSync, ReplayLogger, current_execution
-from inngest_nb.worker.steps import Step, StepSync
+from inngest_nb.types import EmptySentinel
+from inngest_nb.worker.barrier import Group, GroupSync
+from inngest_nb.worker.context import Context, ContextSync, ReplayLogger, current_tools
+from inngest_nb.worker.home import Home, current_home
+from inngest_nb.worker.hooks import Hooks, memos_of
+from inngest_nb.worker.steps import Step
+from inngest_nb.worker.steps_sync import StepSync
 
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest
+    from inngest_nb.links import Link
     from inngest_nb.worker.execution import Execution
 
+T = TypeVar("T")
 Trigger = TriggerEvent | TriggerCron
+#: Handlers take one argument, the context, and return JSON (or `output_type`).
+Handler = Callable[[Context], Awaitable[T]] | Callable[[ContextSync], T]
 FAILED_EVENT = "inngest/function.failed"
 INVOKED_EVENT = "inngest/function.invoked"
 MAX_RETRIES = 20
 Backoff = str | float | None
 
 
-class Function:
+class Function(Generic[T]):
     """What `create_function` makes of a handler. `start` it, or send an event that triggers it."""
 
     def __init__(
         self,
         client: Inngest,
-        handler: Callable[..., Any],
+        handler: Handler[T],
         *,
         fn_id: str,
-        triggers: list[Trigger],
+        triggers: Sequence[Trigger],
         name: str | None,
         retries: int,
         backoff: Backoff,
-        on_failure: Callable[..., Any] | None = None,
+        on_failure: Handler[Any] | None = None,
+        options: Options | None = None,
+        middleware: list[UninitializedMiddleware] | None = None,
+        output_type: object = EmptySentinel,
     ) -> None:
         self._client, self._handler = client, handler
         self.local_id, self.name = fn_id, name or fn_id
         self.id = f"{client.app_id}-{fn_id}"
-        self._triggers, self._retries, self._backoff = triggers, retries, backoff
+        self._triggers, self._retries, self._backoff = list(triggers), retries, backoff
         self.is_handler_async = inspect.iscoroutinefunction(handler)
-        self._on_failure = on_failure
+        self._on_failure, self._options = on_failure, options or Options()
+        self._middleware, self.output_type = list(middleware or ()), output_type
         _check(self)
+
+    def get_id(self) -> str:
+        """The full id."""
+        return self.id
 
     @property
     def on_failure_fn_id(self) -> str | None:
@@ -61,14 +83,14 @@ class Function:
         """Whether the failure handler is async; None without one."""
         return inspect.iscoroutinefunction(self._on_failure) if self._on_failure else None
 
-    def failure_function(self) -> Function | None:
+    def failure_function(self) -> Function[Any] | None:
         """The function that the failure handler is."""
         if self._on_failure is None:
             return None
         trigger = TriggerEvent(event=FAILED_EVENT, expression=f"event.data.function_id == '{self.id}'")
         return Function(
             self._client, self._on_failure, fn_id=f"{self.local_id}-failure", triggers=[trigger],
-            name=f"{self.name} (failure)", retries=0, backoff=self._backoff,
+            name=f"{self.name} (failure)", retries=0, backoff=self._backoff, middleware=self._middleware,
         )  # fmt: skip
 
     def start(self, data: Mapping[str, Any] | None = None, *, id: str | None = None) -> Run:  # noqa: A002  # the event's own word
@@ -95,6 +117,12 @@ class Function:
         """Go on after `pause`."""
         self._client._link().call("pause", {"fn_id": self.id, "paused": False})  # noqa: SLF001
 
+    def register(self, link: Link) -> None:
+        """Offer it, and its failure handler, to an engine; the client has done that for its own."""
+        for item in (self, self.failure_function()):
+            if item is not None:
+                link.worker.register(item.id, item)
+
     # -- for the worker --------------------------------------------------------------------------
 
     def config(self) -> FunctionConfig:
@@ -106,68 +134,79 @@ class Function:
             "triggers": [trigger.model_dump(exclude_none=True) for trigger in self._triggers],
             "retries": self._retries,
             "backoff": self._backoff,
-            "options": {},
+            "options": self._options.registered(),
             "on_failure": self._on_failure is not None,
             "code_hash": hash_callable(self._handler),
             "step_hashes": reachable_hashes(self._handler),
         }
 
-    def call(self, execution: Execution) -> Awaitable[Any]:
-        """Enter the handler for one run."""
-        events = execution.events()
+    async def call(self, execution: Execution) -> Any:
+        """Enter the handler for one run; a sync one in a thread of its own: it may wait for days, which no pool should."""
+        if self.is_handler_async:
+            return await self._between_hooks(execution)
+        home = Home(f"inngest-nb {execution.fn_id}")
+        current_home.set(home)
+        try:
+            return await self._between_hooks(execution)
+        finally:
+            home.close()
+
+    async def _between_hooks(self, execution: Execution) -> Any:
+        middleware = instances(self._client, self._middleware)
+        if not middleware:
+            return await self._enter(self._context(execution))
+        execution.hooks = Hooks(self, middleware, lambda: self._context(execution))
+        ctx = self._context(execution)
+
+        async def enter(memos: StepMemos) -> Any:
+            execution.hydrated = memos
+            return await self._enter(ctx)
+
+        return await execution.hooks.around(ctx, memos_of(execution.start), enter)
+
+    async def _enter(self, ctx: Context | ContextSync) -> Any:
+        handler: Callable[..., Any] = self._handler
+        current_tools.set(ctx.step)
+        home = current_home.get()
+        if home is None:
+            output = await handler(ctx)
+        else:
+            context = contextvars.copy_context()
+            output = await asyncio.get_running_loop().run_in_executor(home, context.run, handler, ctx)
+        return self.serialize(output, self.output_type)
+
+    def _context(self, execution: Execution) -> Context | ContextSync:
         common: dict[str, Any] = {
-            "event": events[0],
-            "events": events,
-            "run_id": execution.run_id,
             "attempt": execution.attempt,
-            "max_attempts": execution.start["max_attempts"],
-            "group": Group(),
+            "event": event_from_text(loads(execution.start["event"])),
+            "events": execution.events(),
+            "job_id": None,
             "logger": ReplayLogger(self._client.logger, execution),
+            "request_id": None,
+            "run_id": execution.run_id,
+            "max_attempts": execution.start["max_attempts"],
             "_execution": execution,
         }
         if self.is_handler_async:
-            result: Awaitable[Any] = self._handler(Context(step=Step(execution), **common))
-            return result
-        return _in_own_thread(execution, self._handler, ContextSync(step=StepSync(execution), **common))
+            return Context(step=Step(execution), group=Group(), **common)
+        return ContextSync(step=StepSync(execution), group=GroupSync(), **common)
+
+    def serialize(self, value: object, typ: object) -> object:
+        """The JSON form of a value of a declared type, if the client has a serializer."""
+        serializer = self._client.serializer
+        return value if serializer is None or typ is EmptySentinel else serializer.serialize(value, typ)
+
+    def deserialize(self, value: object, typ: object) -> object:
+        """The other way round."""
+        serializer = self._client.serializer
+        return value if serializer is None or typ is EmptySentinel else serializer.deserialize(value, typ)
 
     def __repr__(self) -> str:
         starts = ", ".join(t.event if isinstance(t, TriggerEvent) else t.cron for t in self._triggers)
         return f"Function({self.id!r}, started by {starts})"
 
 
-def _in_own_thread(
-    execution: Execution, handler: Callable[[ContextSync], Any], ctx: ContextSync
-) -> asyncio.Future[Any]:
-    """A sync body gets a thread of its own: it may wait for days, which no pool should."""
-    loop = execution.worker.loop
-    future: asyncio.Future[Any] = loop.create_future()
-
-    def settle(error: BaseException | None, value: Any) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
-
-    def body() -> None:
-        current_execution.set(execution)
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            value = handler(ctx)
-        except StopIteration as exc:  # a future cannot carry it
-            error = RuntimeError(f"the body raised StopIteration: {exc}")
-        except BaseException as exc:  # noqa: BLE001  # whatever user code raises is an outcome
-            error = exc
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, error, value)
-
-    threading.Thread(target=body, name=f"inngest-nb {execution.fn_id}", daemon=True).start()
-    return future
-
-
-def _check(function: Function) -> None:
+def _check(function: Function[Any]) -> None:
     where = f"function {function.local_id!r}"
     if not isinstance(function.local_id, str) or not function.local_id:
         raise FunctionConfigInvalidError(f"fn_id must be a non-empty string, not {function.local_id!r}")
@@ -190,3 +229,11 @@ def _check(function: Function) -> None:
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:
         raise FunctionConfigInvalidError(f"{where}: handler and on_failure must both be async or both be sync")
+    doubts = check_function(
+        function.local_id,
+        name=function.name,
+        triggers=function._triggers,  # noqa: SLF001
+        options=function._options,  # noqa: SLF001
+    )
+    for doubt in doubts:
+        warnings.warn(doubt, stacklevel=5)

@@ -41,8 +41,9 @@ async def request_approval(
     if schema is not None:
         question["schema"] = _adapter(schema).json_schema()
     condition = f"async.data.question_id == '{question_id}'"
+    now_us = execution.worker.clock.now()
     waiting = asyncio.ensure_future(
-        execution.wait(step_id, "wait_for_event", for_event(step_id, DECIDED_EVENT, timeout, condition))
+        execution.wait(step_id, "wait_for_event", for_event(step_id, DECIDED_EVENT, timeout, condition, now_us))
     )
     await asyncio.sleep(0)  # the wait is on its way to the engine before the question is
     publication = {"channel": ref.channel, "topic": ref.topic, "data": dumps(question)}

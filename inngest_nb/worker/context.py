@@ -8,13 +8,16 @@ from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from inngest_nb.errors import InngestError
 from inngest_nb.event import Event
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef
+from inngest_nb.types import Logger
 
 if TYPE_CHECKING:
-    from inngest_nb.worker.barrier import Group
+    from inngest_nb.worker.barrier import Group, GroupSync
     from inngest_nb.worker.execution import Execution
-    from inngest_nb.worker.steps import Step, StepSync
+    from inngest_nb.worker.steps import Step
+    from inngest_nb.worker.steps_sync import StepSync
 
 T = TypeVar("T")
 
@@ -32,6 +35,7 @@ current_execution: contextvars.ContextVar[Execution | None] = contextvars.Contex
     "inngest_nb_execution", default=None
 )
 current_step: contextvars.ContextVar[CurrentStep | None] = contextvars.ContextVar("inngest_nb_step", default=None)
+current_tools: contextvars.ContextVar[Step | StepSync] = contextvars.ContextVar("inngest_nb_tools")
 
 
 def current_run() -> str | None:
@@ -43,8 +47,8 @@ def current_run() -> str | None:
 class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
     """The client's logger, silent while remembered code is passed through again."""
 
-    def __init__(self, logger: logging.Logger, execution: Execution) -> None:
-        super().__init__(logger, {})
+    def __init__(self, logger: Logger, execution: Execution) -> None:
+        super().__init__(logger, {})  # type: ignore[arg-type]  # an adapter of an adapter works
         self._execution = execution
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
@@ -52,19 +56,24 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
         return not self._execution.replaying and super().isEnabledFor(level)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass
 class Context:
-    """The one argument of an async handler."""
+    """The one argument of an async handler. Middleware may replace its fields and add others.
 
+    `job_id` and `request_id` are those of Inngest's own servers, None here.
+    """
+
+    attempt: int
     event: Event
     events: list[Event]
-    run_id: str
-    attempt: int
-    max_attempts: int
-    step: Step
     group: Group
+    job_id: str | None
     logger: Any
-    _execution: Execution = field(repr=False)
+    request_id: str | None
+    run_id: str
+    step: Step
+    max_attempts: int = 1
+    _execution: Execution | None = field(default=None, repr=False)
 
     @overload
     async def publish(self, ref: TopicRef[T], data: T) -> Any: ...
@@ -78,7 +87,7 @@ class Context:
         Raises:
             SchemaError, PayloadError, ChannelError: nothing was sent; the message names field and topic.
         """
-        return await self._execution.publish(ref, data)
+        return await _running(self._execution).publish(ref, data)
 
     async def stream(
         self, ref: TopicRef[Any], chunks: AsyncIterable[T], *, to: Callable[[T], Any] | None = None
@@ -87,22 +96,24 @@ class Context:
 
         `to` turns a piece into the topic's data; without it the piece is the data. Pieces of text are joined.
         """
-        return await self._execution.stream(ref, chunks, to)
+        return await _running(self._execution).stream(ref, chunks, to)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass
 class ContextSync:
-    """The one argument of a sync handler."""
+    """The one argument of a sync handler; fields as in `Context`."""
 
+    attempt: int
     event: Event
     events: list[Event]
-    run_id: str
-    attempt: int
-    max_attempts: int
-    step: StepSync
-    group: Group
+    group: GroupSync
+    job_id: str | None
     logger: Any
-    _execution: Execution = field(repr=False)
+    request_id: str | None
+    run_id: str
+    step: StepSync
+    max_attempts: int = 1
+    _execution: Execution | None = field(default=None, repr=False)
 
     @overload
     def publish(self, ref: TopicRef[T], data: T) -> Any: ...
@@ -110,4 +121,10 @@ class ContextSync:
     def publish(self, ref: Publication[Any]) -> Any: ...
     def publish(self, ref: Any, data: Any = UNSET) -> Any:
         """As `Context.publish`, blocking."""
-        return self._execution.publish_now(ref, data)
+        return _running(self._execution).publish_now(ref, data)
+
+
+def _running(execution: Execution | None) -> Execution:
+    if execution is None:
+        raise InngestError("this context was made by hand: publish and stream need one that a run was given")
+    return execution

@@ -8,29 +8,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import inspect
-from collections.abc import AsyncIterable, Callable, Iterator
+import logging
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from inngest_nb.errors import (
-    NonRetriableError,
-    OutputUnserializableError,
-    StepDuplicateError,
-    StepError,
-    StepNestedError,
-)
+from inngest_nb.errors import InngestError, StepDuplicateError, StepError, StepNestedError
 from inngest_nb.event import event_from_text
-from inngest_nb.jsontext import dumps, loads
-from inngest_nb.protocol import MAX_OUTPUT_BYTES, Message, RunStart
+from inngest_nb.jsontext import loads
+from inngest_nb.middleware import Output
+from inngest_nb.protocol import Message, RunStart
 from inngest_nb.realtime.refs import as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.stephash import step_hash
-from inngest_nb.worker.barrier import current_barrier
+from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
-from inngest_nb.worker.outcome import failure, now_us, retry_after_ms
+from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error
 from inngest_nb.worker.tracebacks import describe
 
 if TYPE_CHECKING:
+    from inngest_nb.middleware import StepMemos
+    from inngest_nb.worker.hooks import Hooks
     from inngest_nb.worker.worker import Handler, Worker
 
 BEGIN_AFTER_S = 0.010
@@ -47,14 +44,19 @@ class Execution:
         self.attempt = start["attempt"]
         self._counts: dict[str, int] = {}
         self._order = 0
-        self._inflight: set[str] = set()
+        self._inflight: dict[str, str] = {}  # hash → id
         self._mail: dict[str, asyncio.Future[Message]] = {}
         self._early: dict[str, Message] = {}
-        self._ahead = set(start["memos"]) | set(start["errors"]) | set(start["waiting"])
+        self._memos = set(start["memos"]) | set(start["errors"])  # not used yet
+        self._ahead = self._memos | set(start["waiting"])
+        self.hooks: Hooks | None = None
+        self.hydrated: StepMemos | None = None  # what middleware made of the memos
+        self.stubs: Mapping[str, Call] = {}  # by step id, in tests
         self.unacknowledged: dict[str, Message] = {}
         self._waits = 0  # of the steps in flight, those that only wait
         self._turn: asyncio.Task[Message] | None = None
         self._told_idle: bool | None = False  # what the engine believes; None: what it was told may be out of date
+        self.children: set[asyncio.Task[Any]] = set()  # steps that a sync body waits for
         self.stopped = False
         self.task: asyncio.Task[None] | None = None
 
@@ -72,7 +74,7 @@ class Execution:
     async def _drive(self) -> None:
         current_execution.set(self)
         try:
-            output = _as_output(await self.handler.call(self), f"function {self.fn_id!r}")
+            output = as_output(await self.handler.call(self), f"function {self.fn_id!r}")
             self._report("run.done", {"output": output})
         except asyncio.CancelledError:
             if not self.stopped:
@@ -86,14 +88,12 @@ class Execution:
             self._report("run.error", self._run_error(exc))
 
     def _run_error(self, exc: BaseException) -> Message:
-        retriable = not isinstance(
-            exc, (NonRetriableError, StepError, StepDuplicateError, StepNestedError, OutputUnserializableError)
-        )
-        code = getattr(exc, "code", "unknown")
+        code = exc.code if isinstance(exc, InngestError) else "unknown"
         error = {"code": code, **describe(exc)}
         if isinstance(exc, StepError):
             error |= {"name": exc.name, "message": exc.message, "stack": exc.stack or error["stack"]}
-        return {"attempt": self.attempt, "error": error, "retriable": retriable, "retry_after_ms": retry_after_ms(exc)}
+        again = {"retriable": is_retriable(exc), "retry_after_ms": retry_after_ms(exc)}
+        return {"attempt": self.attempt, "error": error, **again}
 
     def _report(self, op: str, body: Message) -> None:
         message = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
@@ -111,8 +111,16 @@ class Execution:
         self.stopped = True
         if self.task is not None:
             self.task.cancel()
-        for future in self._mail.values():
-            future.cancel()
+        for waiting in (*self._mail.values(), *self.children):
+            waiting.cancel()
+        if self.hooks is not None:
+            self.worker.loop.create_task(self._give_up(self.hooks))
+
+    async def _give_up(self, hooks: Hooks) -> None:
+        try:
+            await hooks.give_up()
+        except Exception:
+            logging.getLogger("inngest_nb").exception("middleware failed when run %s was given up", self.run_id)
 
     # -- steps ---------------------------------------------------------------------------------
 
@@ -131,12 +139,12 @@ class Execution:
             StepError: it used up its attempts; the original's name, message and stack.
         """
         step, index = self._identify(step_id)
-        self._inflight.add(step_id)
+        self._inflight[step] = step_id
         barrier = None
         try:
-            known, value = self._recall(step)
-            if known:
-                return value
+            if step in self._memos:
+                return await self._recall(step)
+            call = self.stubs.get(step_id, call)
             if (barrier := current_barrier.get()) is not None:
                 barrier.begin()
             attempt = await self._first_attempt(step)
@@ -148,30 +156,30 @@ class Execution:
                 with contextlib.nullcontext() if "output" in message else self._patiently():
                     reply = await self._ask(step, message)
                 if reply["op"] == "step.saved":
-                    self.attempt = 0
-                    return loads(message["output"])
+                    return await self._new(step, message["output"], foreign=False)
                 if reply["op"] == "step.failed":
-                    raise _step_error(reply["error"])
+                    raise step_error(reply["error"])
                 attempt = reply["attempt"]
         finally:
-            self._inflight.discard(step_id)
+            self._inflight.pop(step, None)
             self._look_idle()
             if barrier is not None:
                 await barrier.end()
 
     async def wait(self, step_id: str, kind: str, body: Message) -> Any:
         """Register a wait and return its memo when it is over. `body["wake_at"]` is absolute."""
+        if step_id in self.stubs:
+            return await self.step(step_id, kind, self.stubs[step_id])
         step, index = self._identify(step_id)
-        self._inflight.add(step_id)
+        self._inflight[step] = step_id
         try:
-            known, value = self._recall(step)
-            if known:
-                return value
-            remembered = step in self._ahead
+            if step in self._memos:
+                return await self._recall(step)
+            remembered = step in self.start["waiting"]
             self._ahead.discard(step)
             message = {
                 "op": "step.wait", "run_id": self.run_id, "lease": self.lease, "hash": step, "step_id": step_id, "index": index,
-                "kind": kind, "started_at": now_us(), **body,
+                "kind": kind, "started_at": self.worker.clock.now(), **body,
             }  # fmt: skip
             if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
                 message["again"] = True
@@ -179,10 +187,10 @@ class Execution:
                 reply = await self._ask(step, message)
             self.attempt = 0
             if reply["op"] == "step.failed":
-                raise _step_error(reply["error"])
-            return loads(reply["memo"])
+                raise step_error(reply["error"])
+            return await self._new(step, reply["memo"], foreign=kind != "sleep")
         finally:
-            self._inflight.discard(step_id)
+            self._inflight.pop(step, None)
             self._look_idle()
 
     @contextlib.contextmanager
@@ -226,7 +234,11 @@ class Execution:
         if outer is not None:
             message = f"step {step_id!r} was called inside step {outer.step_id!r} of function {self.fn_id!r}. Nested steps are not supported: call it after that step, at the top level of the function"
             raise StepNestedError(message)
-        if step_id in self._inflight:
+        branch = current_branch.get()
+        if branch is not None:
+            branch.steps += 1
+        first = branch is not None and branch.steps == 1  # branches are entered in order, now and after a restart
+        if not first and self._counts.get(step_id) and step_id in self._inflight.values():
             message = (
                 f"two steps of function {self.fn_id!r} run at the same time with the id {step_id!r}; "
                 "which result belongs to which could not be told after a restart. Give each its own id, for example with its index"
@@ -237,16 +249,27 @@ class Execution:
         self._order += 1
         return step_hash(step_id, repeat), self._order - 1
 
-    def _recall(self, step: str) -> tuple[bool, Any]:
-        memo = self.start["memos"].get(step)
-        if memo is not None:
-            self._ahead.discard(step)
-            return True, loads(memo)
+    async def _recall(self, step: str) -> Any:
+        """Use a memo."""
+        self._ahead.discard(step)
+        self._memos.discard(step)
+        if self.hooks is not None and not self._memos:
+            await self.hooks.before_execution()
+        output = self.hydrated.pop(step) if self.hydrated is not None else None
+        if isinstance(output, Output):
+            if output.error is not None:
+                raise StepError(output.error.message, output.error.name, output.error.stack)
+            return output.data
         error = self.start["errors"].get(step)
         if error is not None:
-            self._ahead.discard(step)
-            raise _step_error(cast("dict[str, Any]", error))
-        return False, None
+            raise step_error(cast("dict[str, Any]", error))
+        return loads(self.start["memos"][step])
+
+    async def _new(self, step: str, memo: str, *, foreign: bool) -> Any:
+        """A memo that has just been kept."""
+        self.attempt = 0
+        value = loads(memo)
+        return value if self.hooks is None else await self.hooks.remembered(step, value, foreign=foreign)
 
     async def _first_attempt(self, step: str) -> int:
         if step not in self.start["retrying"]:
@@ -257,22 +280,28 @@ class Execution:
     async def _attempt(self, call: Call, about: Message) -> Message:
         """Execute once and say how it went."""
         await self._be_busy()
-        message = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, **about, "started_at": now_us()}
+        head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease}
+        message: Message = {**head, **about, "started_at": self.worker.clock.now()}
         announce = self.worker.loop.call_later(BEGIN_AFTER_S, self.worker.post, {**message, "op": "step.begin"})
         token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
         try:
-            message["output"] = _as_output(await _outcome(call), repr(about["step_id"]))
+            message["output"] = as_output(await self._execute(call, about), repr(about["step_id"]))
         except asyncio.CancelledError:
             if self.stopped:
                 raise
             message |= failure(RuntimeError("the step was cancelled from inside (asyncio.CancelledError)"))
-        except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
+        except (Exception, SystemExit, KeyboardInterrupt) as exc:  # noqa: BLE001  # whatever user code raises is an outcome
             message |= failure(exc)
         finally:
             current_step.reset(token)
             announce.cancel()
-        message["ended_at"] = now_us()
+        message["ended_at"] = self.worker.clock.now()
         return message
+
+    async def _execute(self, call: Call, about: Message) -> Any:
+        if self.hooks is None:
+            return await outcome(call)
+        return await self.hooks.around_step(about, lambda: outcome(call))
 
     # -- the conversation ----------------------------------------------------------------------
 
@@ -290,9 +319,11 @@ class Execution:
         future: asyncio.Future[Message] = self.worker.loop.create_future()
         self._mail[step] = future
         try:
-            return await future
+            reply = await future
         finally:
             self._mail.pop(step, None)
+        self._ahead.clear()  # the body has met something new; memos that are left belong to steps that are gone
+        return reply
 
     def deliver(self, message: Message) -> None:
         """The engine answered."""
@@ -319,7 +350,7 @@ class Execution:
             return loads(text)
         message: Message = {
             "op": "publish", "channel": publication.ref.channel, "topic": publication.ref.topic, "data": text,
-            "run_id": self.run_id, "fn_id": self.fn_id, "created_at": now_us(),
+            "run_id": self.run_id, "fn_id": self.fn_id, "created_at": self.worker.clock.now(),
         }  # fmt: skip
         if step is not None:
             message |= {"step_id": step.step_id, "attempt": step.attempt}
@@ -340,31 +371,8 @@ class Execution:
         return [event_from_text(loads(text)) for text in self.start["events"]]
 
 
-async def _outcome(call: Call) -> Any:
-    value = call()
-    return await value if inspect.isawaitable(value) else value
-
-
-def _as_output(value: Any, what: str) -> str:
-    try:
-        text = dumps(value)
-    except TypeError as exc:
-        raise OutputUnserializableError(
-            f"{what} returned unserializable data: {exc}. Return plain JSON values"
-        ) from None
-    if len(text) > MAX_OUTPUT_BYTES // 4 and (size := len(text.encode())) > MAX_OUTPUT_BYTES:
-        raise OutputUnserializableError(
-            f"{what} returned {size:,} bytes of JSON; at most {MAX_OUTPUT_BYTES:,} are kept. Return a path or a key instead"
-        )
-    return text
-
-
 def _text_of(data: Any) -> str:
     from inngest_nb.realtime.messages import text_piece
 
     plain = data if isinstance(data, (str, dict)) else getattr(data, "__dict__", {})
     return text_piece(plain) or ""
-
-
-def _step_error(error: dict[str, Any]) -> StepError:
-    return StepError(error.get("message", ""), error.get("name", "Error"), error.get("stack"))

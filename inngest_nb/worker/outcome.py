@@ -1,18 +1,16 @@
-"""How an exception of user code is reported: what it was, whether to try again, and when."""
+"""How a callback of user code ended: its output as JSON text, or its error, whether to try again, and when."""
 
 from __future__ import annotations
 
 import datetime
+import inspect
 import time
+from collections.abc import Callable
 from typing import Any
 
-from inngest_nb.errors import (
-    NonRetriableError,
-    OutputUnserializableError,
-    RetryAfterError,
-    StepDuplicateError,
-    StepNestedError,
-)
+from inngest_nb.errors import InngestError, NonRetriableError, OutputUnserializableError, RetryAfterError, StepError
+from inngest_nb.jsontext import dumps
+from inngest_nb.protocol import MAX_OUTPUT_BYTES
 from inngest_nb.worker.tracebacks import describe
 
 
@@ -33,10 +31,43 @@ def failure(exc: BaseException) -> dict[str, Any]:
 
     A NonRetriableError inside a step fails the whole run, as in the official Python SDK.
     """
-    once = (StepNestedError, StepDuplicateError, OutputUnserializableError)
-    return {
-        "error": describe(exc),
-        "retriable": not isinstance(exc, (NonRetriableError, *once)),
-        "fatal": isinstance(exc, NonRetriableError),
-        "retry_after_ms": retry_after_ms(exc),
-    }
+    fatal = isinstance(exc, NonRetriableError)
+    error = describe(exc)
+    if fatal:
+        error = {"code": NonRetriableError.code, **error}
+    return {"error": error, "retriable": is_retriable(exc), "fatal": fatal, "retry_after_ms": retry_after_ms(exc)}
+
+
+def is_retriable(exc: BaseException) -> bool:
+    """Whether another attempt may end better."""
+    return exc.is_retriable if isinstance(exc, InngestError) else True
+
+
+async def outcome(call: Callable[[], Any]) -> Any:
+    """What a callback returns, awaited if need be."""
+    value = call()
+    return await value if inspect.isawaitable(value) else value
+
+
+def as_output(value: Any, what: str) -> str:
+    """A value as it is kept, JSON text.
+
+    Raises:
+        OutputUnserializableError: it is not JSON, or too large; the message begins with `what`.
+    """
+    try:
+        text = dumps(value)
+    except TypeError as exc:
+        raise OutputUnserializableError(
+            f"{what} returned unserializable data: {exc}. Return plain JSON values"
+        ) from None
+    if len(text) > MAX_OUTPUT_BYTES // 4 and (size := len(text.encode())) > MAX_OUTPUT_BYTES:
+        raise OutputUnserializableError(
+            f"{what} returned {size:,} bytes of JSON; at most {MAX_OUTPUT_BYTES:,} are kept. Return a path or a key instead"
+        )
+    return text
+
+
+def step_error(error: dict[str, Any]) -> StepError:
+    """A step's kept error as the body gets it."""
+    return StepError(error.get("message", ""), error.get("name", "Error"), error.get("stack"))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
+from inngest_nb.clock import Clock
 from inngest_nb.protocol import FunctionConfig, Message
 from inngest_nb.worker.execution import Execution
 
@@ -31,6 +32,14 @@ class Handler(Protocol):
 
     def call(self, execution: Execution) -> Awaitable[Any]:
         """Enter the body."""
+        ...
+
+    def serialize(self, value: object, typ: object) -> object:
+        """The JSON form of a value whose type was declared."""
+        ...
+
+    def deserialize(self, value: object, typ: object) -> object:
+        """The value of a declared type."""
         ...
 
 
@@ -56,6 +65,7 @@ class Worker:
 
     def __init__(self, connection: Connection, *, worker_id: str, label: str) -> None:
         self.id, self.label = worker_id, label
+        self.clock = Clock()  # the engine's, where that has one of its own
         self._connection = connection
         self.post: Callable[[Message], None] = connection.post
         self.handlers: dict[str, Handler] = {}
