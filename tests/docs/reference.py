@@ -5,6 +5,7 @@ A page holds `<!-- generated: name -->` and `<!-- end -->`; what stands between 
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from inngest_nb_server.app import InngestApp
 
 import inngest_nb
-from inngest_nb import demo, errors, protocol, realtime
+from inngest_nb import demo, errors, middleware, options, protocol, realtime
 from inngest_nb.engine import dispatch, subscriptions
 from inngest_nb.engine.flow import backoff, events
 from inngest_nb.function import MAX_RETRIES
@@ -22,9 +23,10 @@ from inngest_nb.history.frames import HistoryFrame
 from inngest_nb.hub import hub, subscription
 from inngest_nb.publishing import ClientRealtime
 from inngest_nb.subscription import Subscription
-from inngest_nb.worker import steps
+from inngest_nb.types import SendEventsResult
+from inngest_nb.worker import steps, steps_sync
 from inngest_nb.worker.approval import Decision
-from inngest_nb.worker.barrier import Group, ParallelMode
+from inngest_nb.worker.barrier import Group, GroupSync, ParallelMode
 from tests.docs import signatures
 from tests.docs.pages import ROOT
 
@@ -57,7 +59,8 @@ def rendered(page: Path) -> str:
 #: What users are handed, and do not make themselves.
 _HANDED = (
     inngest_nb.Function, inngest_nb.Context, inngest_nb.ContextSync, inngest_nb.Step, inngest_nb.StepSync,
-    steps.StepRealtime, steps.StepRealtimeSync, Group, ParallelMode, Decision, inngest_nb.Run, ClientRealtime,
+    steps.StepRealtime, steps_sync.StepRealtimeSync, steps.StepAI, steps_sync.StepAISync, Group, GroupSync, ParallelMode,
+    Decision, inngest_nb.Run, ClientRealtime, inngest_nb.StepMemos, SendEventsResult, middleware.TransformOutputResult,
     Subscription, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
     demo.DemoUnavailable,
 )  # fmt: skip
@@ -80,8 +83,21 @@ def _functions() -> str:
 
 
 def _steps() -> str:
-    of_async = [inngest_nb.Context, inngest_nb.Step, steps.StepRealtime, Group, ParallelMode, Decision]
-    return _objects(*of_async, inngest_nb.ContextSync, inngest_nb.StepSync, steps.StepRealtimeSync)
+    of_async = [inngest_nb.Context, inngest_nb.Step, steps.StepAI, steps.StepRealtime, Group, ParallelMode, Decision]
+    of_sync = [inngest_nb.StepSync, steps_sync.StepAISync, steps_sync.StepRealtimeSync, GroupSync]
+    return _objects(*of_async, inngest_nb.ContextSync, *of_sync)
+
+
+def _options() -> str:
+    return _objects(*(getattr(options, name) for name in options.__all__ if name != "Options"))
+
+
+def _middleware() -> str:
+    passed = [inngest_nb.StepMemos, middleware.TransformOutputResult, SendEventsResult]
+    order = inspect.cleandoc(middleware.__doc__ or "").partition("\n\n")[2]
+    return f"{order}\n\n" + _objects(
+        middleware.Middleware, middleware.MiddlewareSync, *passed, inngest_nb.Serializer, inngest_nb.PydanticSerializer
+    )
 
 
 def _runs() -> str:
@@ -170,6 +186,8 @@ def _operations() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "functions": _functions,
+    "options": _options,
+    "middleware": _middleware,
     "steps": _steps,
     "runs": _runs,
     "realtime": _realtime,

@@ -13,7 +13,9 @@ _SKIPPED = ("Example", "Examples")
 _NAMES = {"Parameters": "Args", "Arguments": "Args"}
 _MODULES = re.compile(r"\b(?:inngest_nb|collections|typing|logging)(?:\.\w+)*\.(?=[A-Z])|\b(?:datetime|dt)\.(?=[a-z])")
 #: Methods that other parts of the package call.
-_INTERNAL = frozenset({"args", "add_note", "with_traceback", "block", "call", "config", "failure_function"})
+_INTERNAL = frozenset({
+    "args", "add_note", "with_traceback", "block", "call", "call_of", "config", "failure_function", "register",
+})  # fmt: skip
 
 
 class _Raw:
