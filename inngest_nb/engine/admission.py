@@ -8,18 +8,18 @@ from typing import Any
 import orjson
 
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.flow import batch, debounce, gcra, keys, singleton
-from inngest_nb.engine.flow.config import Flow, Rate
-from inngest_nb.engine.flow_state import FlowState
+from inngest_nb.engine.flow import batch, debounce, gcra, keys
+from inngest_nb.engine.flow.config import Batching, Debouncing, Flow, Rate
+from inngest_nb.engine.flow_state import FlowState, StateKey
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_run
+from inngest_nb.engine.locks import Locks
 from inngest_nb.engine.plan import Plan
-from inngest_nb.engine.records import Run, StoredEvent
+from inngest_nb.engine.records import SKIPPED, Run, StoredEvent
+from inngest_nb.engine.seen import Seen
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import WaitId
 from inngest_nb.errors import ExpressionError
-
-_DEDUPE_US = 24 * 3600 * 1_000_000
 
 
 class Admission:
@@ -28,66 +28,47 @@ class Admission:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.state = FlowState()
-        self._singletons: dict[tuple[str, str], str] = {}
-        self._held: dict[str, StoredEvent] = {}  # events of batches and debounces that are not full yet
+        self.locks = Locks(core)
+        self._seen = Seen(core)
+        self._arriving: dict[str, StoredEvent] = {}  # events of batches and debounces that are not in the journal yet
 
     # -- an event arrives ------------------------------------------------------------------------
 
     def admit(self, function: Function, event: StoredEvent, plan: Plan, *, parent: WaitId | None, direct: bool) -> None:
         """Add to `plan` what the event means to the function. `direct`: started by name, so never held back."""
         flow = function.flow
-        if self._already_ran(function, event):
-            return
         view = event.as_object() if function.has_flow else {}
         if not direct and flow.batch is not None and keys.holds(flow.batch.condition, view):
-            self._collect(function, flow, event, view, plan)
-        elif not self._within_rate(function, flow.rate_limit, view, plan):
+            self._collect(function, flow.batch, event, view, plan)
+        elif self._seen.has_run(function, event) or not self._within_rate(function, flow.rate_limit, view, plan):
             return
         elif not direct and flow.debounce is not None:
-            self._debounce(function, flow, event, view, plan)
+            self._debounce(function, flow.debounce, event, view, plan)
         else:
-            self.add_run(function, [event], view, plan, parent=parent)
+            about = {"parent_run_id": parent[0], "parent_hash": parent[1]} if parent else {}
+            self.add_run(function, [event], plan, **about)
 
-    def add_run(
-        self,
-        function: Function,
-        events: list[StoredEvent],
-        view: dict[str, Any],
-        plan: Plan,
-        *,
-        parent: WaitId | None = None,
-    ) -> Run:
-        """Plan a run: its keys and priority are computed now, once."""
-        due = events[0].ts * 1000
-        run = Run(
-            id=self._core.clock.ulid(),
-            fn_id=function.id,
-            status="queued",
-            events=events,
-            queued_at=self._core.clock.now(),
-            wake_at=due if due > events[0].received_at else None,
-            parent_run_id=parent[0] if parent else None,
-            parent_hash=parent[1] if parent else None,
-        )
+    def add_run(self, function: Function, events: list[StoredEvent], plan: Plan, **about: Any) -> Run:
+        """Plan a run: its keys and priority are computed now, once. `about`: further fields of the run."""
+        now, due = self._core.clock.now(), events[0].ts * 1000
+        fields: dict[str, Any] = {"queued_at": now, "wake_at": due if due > now else None, **about}
+        run = Run(id=self._core.clock.ulid(), fn_id=function.id, status="queued", events=events, **fields)
         if function.has_flow:
-            self._compute_keys(run, function.flow, view)
+            self._compute_keys(run, function.flow, run.event.as_object())
         plan.runs.append(run)
         plan.writes += add_run(run, function.code_hash)
-        refusal = self._singleton(run, function.flow, view, plan) or (
-            "the function is paused" if function.paused else None
-        )
+        refusal = self.locks.take(run, function, plan) or ("the function is paused" if function.paused else None)
         if refusal is not None:
-            plan.after.append(lambda: self._core.progress.end(run, "cancelled", reason=f"skipped: {refusal}"))
+            reason = SKIPPED + refusal
+            plan.writes.append((SQL.doom_run, (reason, run.id)))
+            plan.after.append(lambda: self._core.progress.end(run, "cancelled", reason=reason))
+            return run
+        if run.forked_from is None:
+            self._seen.mark(function, run.event, plan)
+        self._core.lifetime.planned(run, function, plan)
         return run
 
-    def _already_ran(self, function: Function, event: StoredEvent) -> bool:
-        """The same event id starts a function once in 24 hours."""
-        if event.event_id == event.id:
-            return False
-        since = event.received_at - _DEDUPE_US
-        return bool(self._core.journal.rows(SQL.ran_for, event.event_id, function.id, since))
-
-    # -- rate limit ------------------------------------------------------------------------------
+    # -- rates -----------------------------------------------------------------------------------
 
     def _within_rate(self, function: Function, rate: Rate | None, view: dict[str, Any], plan: Plan) -> bool:
         if rate is None:
@@ -110,9 +91,9 @@ class Admission:
     def throttle(self, run: Run, function: Function) -> int | None:
         """Let the run start now (None), or the microseconds at which to ask again."""
         rate = function.flow.throttle
-        if rate is None or run.started_at is not None:
+        if rate is None:
             return None
-        key = (function.id, "throttle", _keys_of(run).get("throttle", ""))
+        key = (function.id, "throttle", throttle_bucket(run))
         decision = gcra.admit(
             gcra.throttle(rate.limit, rate.period_ms, rate.burst), _bucket(self.state.get(key)), self._now_ns()
         )
@@ -123,77 +104,82 @@ class Admission:
 
     # -- batch and debounce ----------------------------------------------------------------------
 
-    def _collect(self, function: Function, flow: Flow, event: StoredEvent, view: dict[str, Any], plan: Plan) -> None:
-        assert flow.batch is not None
-        bucket = keys.bucket(flow.batch.key, view)
+    def _collect(
+        self, function: Function, batching: Batching, event: StoredEvent, view: dict[str, Any], plan: Plan
+    ) -> None:
+        bucket = keys.bucket(batching.key, view)
         key = (function.id, "batch", bucket)
         stored = self.state.get(key)
         before = batch.Collected(**{**stored, "event_ids": tuple(stored["event_ids"])}) if stored else None
-        size = len(event.data)
-        now_ms = self._core.clock.now() / 1000
+        if self._seen.was_collected(function, event, before.event_ids if before else ()):
+            return
         outcome = batch.collect(
             before,
             event_id=event.id,
-            event_bytes=size,
-            now_ms=now_ms,
-            max_size=flow.batch.max_size,
-            timeout_ms=flow.batch.timeout_ms,
+            event_bytes=len(event.data),
+            now_ms=self._core.clock.now() / 1000,
+            max_size=batching.max_size,
+            timeout_ms=batching.timeout_ms,
         )
-        self._hold(event, plan)
+        self._note_arriving(event, plan)
+        self._seen.mark(function, event, plan)
         if outcome.is_full:
-            self.state.put_with(plan, key, None)
-            events = self._release(list(outcome.batch.event_ids))
-            self.add_run(function, events, events[0].as_object(), plan)
+            self._fire(function, key, outcome.batch.event_ids, plan)
             return
         self.state.put_with(plan, key, asdict(outcome.batch))
         if before is None:
-            at = int(outcome.batch.fires_at * 1000)
-            plan.after.append(lambda: self._core.timers.add(Due(at, "batch", function.id, bucket)))
+            self._time(key, outcome.batch.fires_at, plan)
 
-    def _debounce(self, function: Function, flow: Flow, event: StoredEvent, view: dict[str, Any], plan: Plan) -> None:
-        assert flow.debounce is not None
-        bucket = keys.debounce_bucket(flow.debounce.key, view)
-        key = (function.id, "debounce", bucket)
+    def _debounce(
+        self, function: Function, debouncing: Debouncing, event: StoredEvent, view: dict[str, Any], plan: Plan
+    ) -> None:
+        key = (function.id, "debounce", keys.debounce_bucket(debouncing.key, view))
+        now_ms = self._core.clock.now() / 1000
         stored = self.state.get(key)
+        if stored and stored["fires_at"] <= now_ms:  # its timer is about to say so
+            self._fire(function, key, (stored["event_id"],), plan)
+            stored = None
         pending = debounce.debounce(
             debounce.Pending(**stored) if stored else None,
             event_id=event.id,
             event_ts=event.ts,
-            now_ms=self._core.clock.now() / 1000,
-            period_ms=flow.debounce.period_ms,
-            timeout_ms=flow.debounce.timeout_ms,
+            now_ms=now_ms,
+            period_ms=debouncing.period_ms,
+            timeout_ms=debouncing.timeout_ms,
         )
-        self._hold(event, plan)
+        self._note_arriving(event, plan)
         self.state.put_with(plan, key, asdict(pending))
-        at = int(pending.fires_at * 1000)
-        plan.after.append(lambda: self._core.timers.add(Due(at, "debounce", function.id, bucket)))
+        self._time(key, pending.fires_at, plan)
+
+    def _time(self, key: StateKey, fires_at_ms: float, plan: Plan) -> None:
+        due = Due(int(fires_at_ms * 1000), key[1], key[0], key[2])
+        plan.after.append(lambda: self._core.timers.add(due))
 
     def due(self, due: Due) -> None:
         """A batch has waited long enough, or a burst of events has paused."""
         key = (due.run_id, due.kind, due.hash)
         stored = self.state.get(key)
         function = self._core.functions.get(due.run_id)
-        if stored is None or function is None or stored["fires_at"] * 1000 > due.at + 1000:
+        if stored is None or function is None or int(stored["fires_at"] * 1000) > due.at:
             return  # it went already, or another event has put it off
-        ids = stored["event_ids"] if due.kind == "batch" else [stored["event_id"]]
-        events = self._release(list(ids))
-        plan = Plan(events[0])
+        event_ids = stored["event_ids"] if due.kind == "batch" else [stored["event_id"]]
+        plan = Plan(self._event(event_ids[0]))
+        self._fire(function, key, tuple(event_ids), plan)
+        self._core.intake.keep([plan])
+
+    def _fire(self, function: Function, key: StateKey, event_ids: tuple[str, ...], plan: Plan) -> None:
         self.state.put_with(plan, key, None)
-        self.add_run(function, events, events[0].as_object(), plan)
-        self._core.spawn(self._core.intake.persist([plan]))
+        self.add_run(function, [self._event(event_id) for event_id in event_ids], plan)
 
-    def _hold(self, event: StoredEvent, plan: Plan) -> None:
-        self._held[event.id] = event
-        plan.undo.append(lambda: self._let_go(event.id))
+    def _note_arriving(self, event: StoredEvent, plan: Plan) -> None:
+        self._arriving[event.id] = event
+        plan.after.append(lambda: self._arriving.pop(event.id, None))
+        plan.undo.append(lambda: self._arriving.pop(event.id, None))
 
-    def _let_go(self, event_id: str) -> None:
-        self._held.pop(event_id, None)
+    def _event(self, event_id: str) -> StoredEvent:
+        return self._arriving.get(event_id) or self._core.journal.event(event_id)
 
-    def _release(self, event_ids: list[str]) -> list[StoredEvent]:
-        held = self._held
-        return [held.pop(id_) if id_ in held else self._core.journal.event(id_) for id_ in event_ids]
-
-    # -- keys and singleton ----------------------------------------------------------------------
+    # -- keys ------------------------------------------------------------------------------------
 
     def _compute_keys(self, run: Run, flow: Flow, view: dict[str, Any]) -> None:
         factor, problem = keys.priority_factor(flow.priority, view)
@@ -212,64 +198,16 @@ class Admission:
             found["throttle"] = keys.bucket(flow.throttle.key, view)
         run.keys = orjson.dumps(found).decode() if found else None
 
-    def _singleton(self, run: Run, flow: Flow, view: dict[str, Any], plan: Plan) -> str | None:
-        if flow.singleton is None:
-            return None
-        mode, expression = flow.singleton
-        try:
-            bucket = keys.limiter_bucket(expression, view)
-        except ExpressionError as exc:
-            return f"the singleton's key failed: {exc.message}"
-        if bucket is None:
-            return None
-        lock = (run.fn_id, bucket)
-        holder = self._singletons.get(lock)
-        decision = singleton.decide("cancel" if mode == "cancel" else "skip", holder)
-        if not decision.starts:
-            return decision.reason
-        self._singletons[lock] = run.id
-        plan.undo.append(lambda: self._restore_lock(lock, holder))
-        if holder is not None:
-            plan.after.append(lambda: self._cancel(holder, f"run {run.id} took its place"))
-        return None
-
-    def _restore_lock(self, lock: tuple[str, str], holder: str | None) -> None:
-        if holder is None:
-            self._singletons.pop(lock, None)
-        else:
-            self._singletons[lock] = holder
-
-    def _cancel(self, run_id: str, reason: str) -> None:
-        run = self._core.find(run_id)
-        if run is not None:
-            self._core.progress.end(run, "cancelled", reason=reason)
-
-    def ended(self, run: Run, function: Function | None) -> None:
-        """Give back the singleton's key."""
-        if function is None or function.flow.singleton is None:
-            return
-        for lock in [lock for lock, holder in self._singletons.items() if holder == run.id]:
-            del self._singletons[lock]
-
     # -- after a restart -------------------------------------------------------------------------
 
     def take_up(self) -> None:
         """Load the state, and time again what was pending."""
-        self.state.load(self._core.journal.rows(SQL.flow_state))
+        stale = self.state.load(self._core.journal.rows(SQL.flow_state), self._now_ns())
+        if stale:
+            self._core.journal.keep([(SQL.drop_flow, key) for key in stale])
         for kind in ("batch", "debounce"):
             for (fn_id, _, bucket), value in self.state.of_kind(kind):
                 self._core.timers.add(Due(int(value["fires_at"] * 1000), kind, fn_id, bucket))
-
-    def recall(self, run: Run, function: Function) -> None:
-        """A run that has not ended: its keys hold again."""
-        if function.flow.singleton is None:
-            return
-        try:
-            bucket = keys.limiter_bucket(function.flow.singleton[1], run.event.as_object())
-        except ExpressionError:
-            return
-        if bucket is not None:
-            self._singletons.setdefault((run.fn_id, bucket), run.id)
 
     def _now_ns(self) -> int:
         return self._core.clock.now() * 1000
@@ -282,6 +220,11 @@ def _bucket(stored: dict[str, Any] | None) -> gcra.Bucket | None:
 def _keys_of(run: Run) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(run.keys) if run.keys else {}
     return found
+
+
+def throttle_bucket(run: Run) -> str:
+    """The key under which the run's start is throttled."""
+    return str(_keys_of(run).get("throttle", ""))
 
 
 def slots_of(run: Run) -> tuple[tuple[str, int], ...]:

@@ -158,9 +158,11 @@ class Engine:
 
     async def pause(self, fn_id: str, *, paused: bool) -> None:
         """Pause a function (new events start nothing, runs under way stop at their next dispatch) or let it go on."""
-        function = self.core.functions.require(fn_id)
+        self.core.functions.require(fn_id)
         await self.core.journal.commit([(SQL.pause_function, (int(paused), fn_id))])
-        self.core.functions.put(replace(function, paused=paused))
+        self.core.functions.put(
+            replace(self.core.functions.require(fn_id), paused=paused)
+        )  # registered anew meanwhile?
         if not paused:
             self.core.dispatch.resumed(fn_id)
 

@@ -19,10 +19,16 @@ class FlowState:
     def __init__(self) -> None:
         self._values: dict[StateKey, dict[str, Any]] = {}
 
-    def load(self, rows: list[tuple[str, str, str, str]]) -> None:
-        """Take up what the journal holds."""
-        for fn_id, kind, key, value in rows:
-            self._values[(fn_id, kind, key)] = orjson.loads(value)
+    def load(self, rows: list[tuple[str, str, str, str]], now_ns: int) -> list[StateKey]:
+        """Take up what the journal holds; returns the keys of rates that have drained and mean nothing any more."""
+        stale: list[StateKey] = []
+        for fn_id, kind, key, text in rows:
+            value = orjson.loads(text)
+            if value.get("next_free_ns", now_ns) < now_ns:
+                stale.append((fn_id, kind, key))
+            else:
+                self._values[(fn_id, kind, key)] = value
+        return stale
 
     def of_kind(self, kind: str) -> list[tuple[StateKey, dict[str, Any]]]:
         """All values of one kind."""
@@ -44,10 +50,12 @@ class FlowState:
         """Change a value with a plan: written with it, taken back with it."""
         before = self._values.get(key)
         plan.writes.append(self.put(key, value))
-        plan.undo.append(lambda: self._restore(key, before))
+        plan.undo.append(lambda: self._restore(key, value, before))
 
-    def _restore(self, key: StateKey, value: dict[str, Any] | None) -> None:
-        if value is None:
+    def _restore(self, key: StateKey, ours: dict[str, Any] | None, before: dict[str, Any] | None) -> None:
+        if self._values.get(key) is not ours:
+            return  # another plan has built on it
+        if before is None:
             self._values.pop(key, None)
         else:
-            self._values[key] = value
+            self._values[key] = before

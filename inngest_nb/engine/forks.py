@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.journal.journal import add_run, add_step
+from inngest_nb.engine.journal.journal import add_step
+from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import ENDED, Run, StepRow
 from inngest_nb.errors import ForkError
 from inngest_nb.jsontext import dumps
@@ -49,21 +50,11 @@ class Forks:
         if resume and run.status not in ENDED:
             raise ForkError(f"run {run.id} has not ended ({run.status}); cancel it first, or let it go on")
         kept = self._kept(run, from_step, edits, resume=resume)
-        fork = Run(
-            id=self._core.clock.ulid(),
-            fn_id=run.fn_id,
-            status="queued",
-            events=run.events,
-            queued_at=self._core.clock.now(),
-            forked_from=run.id,
-            forked_at_step=from_step,
-            fresh=not kept,
-            keys=run.keys,
-        )
-        writes = add_run(fork, function.code_hash)
-        writes += [add_step(fork.id, row, row.code_hash) for row in kept]
-        await self._core.journal.commit(writes)
-        self._core.dispatch.created(fork)
+        about = {"forked_from": run.id, "forked_at_step": from_step, "fresh": not kept, "wake_at": None}
+        plan = Plan(run.event)
+        fork = self._core.admission.add_run(function, run.events, plan, **about)
+        plan.writes += [add_step(fork.id, row, row.code_hash) for row in kept]
+        await self._core.intake.commit([plan])
         return fork
 
     def _kept(self, run: Run, from_step: str | None, edits: dict[str, Any], *, resume: bool) -> list[StepRow]:

@@ -10,8 +10,9 @@ from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.events import validate_event
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
+from inngest_nb.engine.lifetime import is_cancel, plan_cancel
 from inngest_nb.engine.plan import Plan
-from inngest_nb.engine.records import Run, StoredEvent
+from inngest_nb.engine.records import SKIPPED, Run, StoredEvent
 from inngest_nb.engine.waits import WaitId
 from inngest_nb.errors import EventInvalidError, InngestError, StartRefused
 from inngest_nb.jsontext import dumps, loads
@@ -54,7 +55,7 @@ class Intake:
             if known is None:
                 plans.append(self._plan(self._store(event, user), None, event_key))
             ids.append(known or plans[-1].event.id)
-        await self._commit(plans)  # even without plans: a known id may still be on its way to the disk
+        await self.commit(plans)  # even without plans: a known id may still be on its way to the disk
         return ids
 
     async def start(
@@ -64,7 +65,7 @@ class Intake:
         checked = validate_event(event, now_ms=self._core.clock.now() // 1000, position=0, internal=True)
         known = self._known(key)
         plans = [] if known else [self._plan(self._store(checked, user), function, key)]
-        await self._commit(plans)
+        await self.commit(plans)
         if known:
             return self._started_by(known, function)
         if not plans[0].runs:
@@ -98,7 +99,7 @@ class Intake:
 
     def plan_end(self, run: Run) -> list[Plan]:
         """The events that tell of a run's end: finished always, failed or cancelled as well."""
-        if run.event.name in _END_EVENTS:
+        if run.event.name in _END_EVENTS or (run.reason or "").startswith(SKIPPED):
             return []
         data: dict[str, Any] = {
             "function_id": run.fn_id,
@@ -151,7 +152,11 @@ class Intake:
             self._core.admission.admit(function, event, plan, parent=parent, direct=target is not None)
         memo = event.as_text() if plan.claims else ""
         for wait in plan.claims:
-            plan.writes += end_wait(*wait.id, now=event.received_at, status="completed", output=memo, event_id=event.id)
+            if is_cancel(wait):
+                plan.writes.append(plan_cancel(wait, event))
+            else:
+                now = event.received_at
+                plan.writes += end_wait(*wait.id, now=now, status="completed", output=memo, event_id=event.id)
         if key is not None:
             self._remember(key, event.id)
         return plan
@@ -163,37 +168,38 @@ class Intake:
 
     # -- committing ----------------------------------------------------------------------------
 
-    def _commit(self, plans: list[Plan]) -> asyncio.Future[None]:
-        """What follows a commit does not wait for the caller, whose connection may be gone by then."""
+    def commit(self, plans: list[Plan]) -> asyncio.Future[None]:
+        """Write plans and let them happen. What follows a commit does not wait for the caller, whose connection may be gone by then."""
 
         def then(error: InngestError | None) -> None:
             if error is None:
                 self.apply(plans)
                 return
             for plan in plans:
-                self._undo(plan)
+                self.withdraw(plan)
 
         return self._core.journal.commit([write for plan in plans for write in plan.writes], then)
 
-    async def persist(self, plans: list[Plan]) -> None:
+    def keep(self, plans: list[Plan]) -> None:
         """Commit what the engine itself has planned, however long that takes, and let it happen."""
-        await self._core.journal.persist([write for plan in plans for write in plan.writes])
-        self.apply(plans)
+        writes = [write for plan in plans for write in plan.writes]
+        self._core.journal.submit(writes, lambda error: self.apply(plans), patient=True)
 
     def apply(self, plans: list[Plan]) -> None:
         """What was planned is in the journal: let it happen."""
         for plan in plans:
-            for run in plan.runs:
-                self._core.lifetime.created(run, self._core.functions.get(run.fn_id))
             for follow_up in plan.after:  # before dispatch: a run that is skipped must not begin
                 follow_up()
             for run in plan.runs:
                 self._core.dispatch.created(run)
             for wait in plan.claims:
-                if not self._core.lifetime.matched(wait, plan.event):
+                if is_cancel(wait):
+                    self._core.lifetime.matched(wait, plan.event)
+                else:
                     self._core.waiting.matched(wait)
 
-    def _undo(self, plan: Plan) -> None:
+    def withdraw(self, plan: Plan) -> None:
+        """What was planned is not to be: its commit failed, or nothing came of it."""
         for wait in plan.claims:
             self._core.waits.open(wait)
         for take_back in reversed(plan.undo):

@@ -18,5 +18,5 @@ class Plan:
     runs: list[Run] = field(default_factory=list)
     claims: list[OpenWait] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
-    after: list[Callable[[], None]] = field(default_factory=list)
-    undo: list[Callable[[], None]] = field(default_factory=list)
+    after: list[Callable[[], object]] = field(default_factory=list)
+    undo: list[Callable[[], object]] = field(default_factory=list)

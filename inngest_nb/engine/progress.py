@@ -192,7 +192,7 @@ class Progress:
         run.status, run.ended_at, run.reason = status, self._core.clock.now(), reason
         run.output, run.error = output, None if error is None else orjson.dumps(error).decode()
         self._core.waits.discard_run(run.id)
-        self._core.admission.ended(run, self._function(run))
+        self._core.admission.locks.ended(run.id)
         self._core.spawn(self._end(run))
 
     async def _end(self, run: Run) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inngest_nb.engine.peers import Peer
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
+SKIPPED = "skipped: "  # how the reason of a run begins that was not to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

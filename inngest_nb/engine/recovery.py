@@ -18,7 +18,11 @@ def take_up(core: Core) -> None:
         core.functions.put(function)
         core.schedules.registered(function)
     core.admission.take_up()
-    for run_id, fn_id, wake_at in core.journal.rows(SQL.open_runs):
+    doomed: list[tuple[str, str]] = []
+    for run_id, fn_id, wake_at, reason in core.journal.rows(SQL.open_runs):
+        if reason is not None:
+            doomed.append((run_id, reason))
+            continue
         _take_up_run(core, run_id, core.functions.get(fn_id))
         if wake_at is not None:
             core.timers.add(Due(wake_at, "rerun", run_id))
@@ -38,6 +42,9 @@ def take_up(core: Core) -> None:
             core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
         elif (run := core.journal.run(message["ended"])) is not None:
             core.spawn(core.progress.tell_end(run))
+    for run_id, reason in doomed:
+        if (run := core.find(run_id)) is not None:
+            core.progress.end(run, "cancelled", reason=reason)
 
 
 def _take_up_run(core: Core, run_id: str, function: Function | None) -> None:
@@ -46,5 +53,5 @@ def _take_up_run(core: Core, run_id: str, function: Function | None) -> None:
         return
     run = core.journal.run(run_id)
     if run is not None:
-        core.admission.recall(run, function)
-        core.lifetime.created(run, function)
+        core.admission.locks.recall(run, function)
+        core.lifetime.recalled(run, function)

@@ -8,6 +8,7 @@ from typing import Any
 from inngest_nb.durations import to_milliseconds
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.functions import Function
+from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.timers import Due
 from inngest_nb.triggers import cron_jitter_ns, next_fires
 
@@ -50,16 +51,15 @@ class Schedules:
         if function is None or trigger is None:
             return
         self._time(due.run_id, due.hash, max(due.at, self._core.clock.now() - 60_000_000))
-        self._core.spawn(self.tick(function, trigger, due.at))
+        self._core.intake.keep([self.plan_tick(function, trigger, due.at)])
 
-    async def tick(self, function: Function, trigger: dict[str, Any], at_us: int) -> None:
-        """Start the run of one tick; the same tick starts it once."""
+    def plan_tick(self, function: Function, trigger: dict[str, Any], at_us: int) -> Plan:
+        """The run of one tick; the same tick starts it once."""
         moment = datetime.datetime.fromtimestamp(at_us / 1e6, datetime.UTC).isoformat().replace("+00:00", "Z")
         fire_at = at_us // 1000 + self._jitter_ms(function, trigger, moment)
         data = {"cron": trigger["cron"], "scheduledAt": moment, "fireAt": fire_at}
         event = {"name": TIMER_EVENT, "data": data, "id": moment, "ts": fire_at}
-        plan = self._core.intake.plan_for(function, event)
-        await self._core.intake.persist([plan])
+        return self._core.intake.plan_for(function, event)
 
     def _jitter_ms(self, function: Function, trigger: dict[str, Any], moment: str) -> int:
         if not trigger.get("jitter"):

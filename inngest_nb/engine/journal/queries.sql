@@ -68,6 +68,17 @@ DELETE FROM outbox WHERE key = ?;
 -- outbox: what to tell again
 SELECT key, message FROM outbox;
 
+-- collected_for: is an event of this id in a run of this function, at any position, since a time
+SELECT r.id FROM events e JOIN runs r ON r.event_id = e.id WHERE e.event_id = ?1 AND r.fn_id = ?2 AND e.received_at >= ?3
+UNION ALL SELECT r.id FROM events e JOIN run_events m ON m.event_id = e.id JOIN runs r ON r.id = m.run_id
+WHERE e.event_id = ?1 AND r.fn_id = ?2 AND e.received_at >= ?3;
+
+-- events_of_id: the events that a sender gave this id since a time
+SELECT id FROM events WHERE event_id = ? AND received_at >= ?;
+
+-- doom_run: the end of the run is decided together with an event; an open run with a reason is ended at the next start
+UPDATE runs SET reason = ? WHERE id = ? AND ended_at IS NULL AND reason IS NULL;
+
 -- set_meta: remember one fact about the journal
 INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?);
 
@@ -100,7 +111,7 @@ SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? AND w.hash = ?;
 
 -- open_runs: what goes on after a restart
-SELECT id, fn_id, wake_at FROM runs WHERE ended_at IS NULL ORDER BY id;
+SELECT id, fn_id, wake_at, reason FROM runs WHERE ended_at IS NULL ORDER BY id;
 
 -- open_steps: sleeps and retries to time again after a restart
 SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id

@@ -68,6 +68,7 @@ CREATE TABLE run_events (
   event_id TEXT NOT NULL,
   PRIMARY KEY (run_id, position)
 ) WITHOUT ROWID;
+CREATE INDEX run_events_event ON run_events(event_id);
 
 CREATE TABLE steps (                -- one row per finished attempt, or per registered wait
   run_id TEXT NOT NULL,
