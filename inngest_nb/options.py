@@ -62,19 +62,23 @@ class Batch(_Option):
     Events for which `if_exp` is not true start a run alone, at once.
     """
 
-    max_size: int = pydantic.Field(alias="maxSize")
+    max_size: int = pydantic.Field(validation_alias=pydantic.AliasChoices("maxSize"), serialization_alias="maxSize")
     timeout: Annotated[
         Duration, _Span(), pydantic.PlainSerializer(lambda value: to_wire(value, days=False), return_type=str)
     ]
     key: str | None = None
-    if_exp: str | None = pydantic.Field(default=None, alias="if")
+    if_exp: str | None = pydantic.Field(
+        default=None, validation_alias=pydantic.AliasChoices("if"), serialization_alias="if"
+    )
 
 
 class Cancel(_Option):
     """Cancel a run when `event` arrives and `if_exp` holds (`event`: what started the run, `async`: what arrived)."""
 
     event: str
-    if_exp: str | None = pydantic.Field(default=None, alias="if")
+    if_exp: str | None = pydantic.Field(
+        default=None, validation_alias=pydantic.AliasChoices("if"), serialization_alias="if"
+    )
     timeout: Span | None = None
 
 
@@ -134,13 +138,17 @@ class Timeouts(_Option):
 class Options(_Option):
     """All options of one function."""
 
-    batch_events: Batch | None = pydantic.Field(default=None, alias="batchEvents")
+    batch_events: Batch | None = pydantic.Field(
+        default=None, validation_alias=pydantic.AliasChoices("batchEvents"), serialization_alias="batchEvents"
+    )
     cancel: list[Cancel] | None = None
     concurrency: list[Concurrency] | None = None
     debounce: Debounce | None = None
     idempotency: str | None = None
     priority: Priority | None = None
-    rate_limit: RateLimit | None = pydantic.Field(default=None, alias="rateLimit")
+    rate_limit: RateLimit | None = pydantic.Field(
+        default=None, validation_alias=pydantic.AliasChoices("rateLimit"), serialization_alias="rateLimit"
+    )
     singleton: Singleton | None = None
     throttle: Throttle | None = None
     timeouts: Timeouts | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import re
 import textwrap
+import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, Union, get_args, get_origin
 
 _SECTION = re.compile(r"^(Args|Arguments|Raises|Returns|Examples?|Parameters)(?: \(.*\))?:?$")
 _SKIPPED = ("Example", "Examples")
@@ -88,8 +91,17 @@ def _shown(parameter: inspect.Parameter) -> inspect.Parameter:
 def _unquoted(annotation: Any) -> Any:
     if annotation is inspect.Parameter.empty:
         return annotation
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(_plain(annotation))
     return _Raw(_MODULES.sub("", text))
+
+
+def _plain(annotation: Any) -> Any:
+    """The type without what pydantic notes on it."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return functools.reduce(operator.or_, map(_plain, get_args(annotation)))
+    return annotation
 
 
 def _wrapped(parameters: list[inspect.Parameter], result: Any) -> str:

@@ -33,7 +33,7 @@ REFUSED_BY_THE_SDK = (
 )
 #: What our registration never meets: a trigger that is both or neither, functions without steps.
 NO_SUCH_THING: tuple[object, ...] = ([{}], [{"event": "a", "cron": "* * * * *"}])
-_OPTIONS = {field.alias or name for name, field in Options.model_fields.items()}
+_OPTIONS = {field.serialization_alias or name for name, field in Options.model_fields.items()}
 ONE_EVENT = [TriggerEvent(event="a")]
 
 
