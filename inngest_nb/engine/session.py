@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from inngest_nb.hub import Publish
 from inngest_nb.protocol import VERSION, Message
 
 Method = Callable[[dict[str, Any]], Awaitable[Any]]
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -115,7 +117,7 @@ class Session:
 
     def _other(self, op: str, message: Message) -> None:
         if op == "publish":
-            self._publish(message)
+            self._publish_unacknowledged(message)
         elif op == "request":
             task = self._engine.core.loop.create_task(self._answer(message))
             self._tasks.add(task)
@@ -187,6 +189,12 @@ class Session:
             return
         self._engine.core.dispatch.functions_offered(peer, fn_ids)
 
+    def _publish_unacknowledged(self, message: Message) -> None:
+        try:
+            self._publish(message)
+        except InngestError as exc:  # nobody waits for an answer, and what follows must not suffer
+            _log.warning("a message was not published: %s", exc.message)
+
     def _publish(self, message: Message) -> None:
         run_id = message.get("run_id")
         run = self._engine.core.runs.get(run_id) if run_id else None
@@ -209,6 +217,10 @@ class Session:
             reply["result"] = await self._methods[message["method"]](message["params"])
         except InngestError as exc:
             reply["error"] = {"type": type(exc).__name__, "message": exc.message}
+        except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
+            _log.exception("a request of %r failed", message["method"])
+            text = f"the engine could not answer {message['method']!r}: {type(exc).__name__}: {exc}"
+            reply["error"] = {"type": "InngestError", "message": text}
         self._send(reply)
 
     def _who(self) -> dict[str, Any] | None:

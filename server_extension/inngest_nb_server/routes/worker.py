@@ -10,6 +10,7 @@ from jupyter_server.auth.decorator import ws_authenticated
 from tornado.websocket import WebSocketClosedError
 
 from inngest_nb.engine.session import Session
+from inngest_nb.engine.wire import check_frame
 from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
 from inngest_nb_server.routes.base import Socket
 
@@ -43,9 +44,14 @@ class WorkerSocket(Socket):
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     def open(self, *args: str, **kwargs: str) -> None:
-        """Begin the conversation."""
+        """Begin the conversation, with who speaks our version of the protocol."""
         super().open(*args, **kwargs)
         self.set_nodelay(True)
+        if self.selected_subprotocol != SUBPROTOCOL:
+            self.close(
+                1002, f"this server speaks {SUBPROTOCOL}: install one version of inngest-nb in kernel and server"
+            )
+            return
         self._session = Session(self.engine, self._say, user=self.user_name or None)
 
     def _say(self, message: Message) -> asyncio.Future[None]:
@@ -71,12 +77,12 @@ class WorkerSocket(Socket):
     def on_message(self, message: str | bytes) -> None:
         """A list of messages; a peer that does not speak the protocol is cut off with the reason."""
         try:
-            messages = orjson.loads(message)
+            messages = check_frame(orjson.loads(message))
             if self._session is not None:
                 self._session.receive(messages)
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
             self.log.warning("inngest_nb: a worker sent what the protocol does not know: %r", exc)
-            self.close(1002, f"not understood: {exc!r}"[:120])
+            self.close(1002, f"not understood: {exc!r}".encode()[:120].decode(errors="ignore"))
 
     def on_close(self) -> None:
         """The peer is gone; its runs wait a moment for it."""
