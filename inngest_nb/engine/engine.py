@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from inngest_nb.errors import FunctionConfigInvalidError, JournalUnavailable, Ru
 from inngest_nb.hub import Hub
 from inngest_nb.protocol import FunctionConfig
 from inngest_nb.store import DataDirLock, Write
+from inngest_nb.store.database import explain
 
 
 class Engine:
@@ -52,19 +55,26 @@ class Engine:
         """Open the files, and take up everything that was under way."""
         loop = asyncio.get_running_loop()
         _make_dir(self.data_dir)
-        self._lock = DataDirLock(self.data_dir, self._holder)
-        try:
+        async with contextlib.AsyncExitStack() as undo:  # nothing stays open when the rest cannot be had
+            self._lock = DataDirLock(self.data_dir, self._holder)
+            undo.callback(self._lock.release)
             journal = Journal(self.data_dir / "journal.db", loop=loop)
+            undo.push_async_callback(journal.abandon)
             hub = Hub(self.data_dir / "messages.db", clock=self._clock, loop=loop)
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.push_async_callback(hub.close)
+            self._take_up(journal, hub, loop)
+            undo.pop_all()
+
+    def _take_up(self, journal: Journal, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
         core = self.core = Core(journal=journal, hub=hub, clock=self._clock, loop=loop, rng=self._rng)
         core.dispatch, core.progress = Dispatch(core), Progress(core)
         core.waiting, core.intake, core.admission = Waiting(core), Intake(core), Admission(core)
         core.lifetime, core.schedules, core.forks = Lifetime(core), Schedules(core), Forks(core)
         core.ended = self._run_ended
-        take_up(core)
+        try:
+            take_up(core)
+        except sqlite3.Error as exc:
+            raise explain(exc, journal.path) from exc
 
     async def stop(self) -> None:
         """Write what is queued, close the files, give the directory back."""

@@ -7,6 +7,7 @@ back what somebody has seen. A subscriber holds an offset, not a queue: a slow o
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from inngest_nb.errors import PayloadError
 from inngest_nb.hub.log import ChannelLog, Publish
 from inngest_nb.hub.subscription import Since, Subscription
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
+from inngest_nb.store.database import explain
 
 MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
@@ -33,7 +35,7 @@ class Hub:
         self._writer = Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=loop)
         self._reader = connect_reader(path)
         self._logs: dict[str, ChannelLog] = {}
-        self._last_id: int = self._reader.execute(_SQL.last_channel_id).fetchone()[0]
+        self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
         self._touched: dict[ChannelLog, int] = {}
         self._after: list[asyncio.Future[None]] = []
@@ -41,6 +43,15 @@ class Hub:
         self._flushing = False
         self._later: asyncio.TimerHandle | None = None
         self._begin_epoch()
+        self._writer.start()
+
+    def _highest_id(self, path: Path | str) -> int:
+        try:
+            return int(self._reader.execute(_SQL.last_channel_id).fetchone()[0])
+        except sqlite3.Error as exc:
+            self._reader.close()
+            self._writer.discard()
+            raise explain(exc, path) from exc
 
     # -- publishing ----------------------------------------------------------------------------
 

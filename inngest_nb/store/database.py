@@ -27,19 +27,29 @@ def open_database(path: Path | str, package: str, *, synchronous: str) -> sqlite
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        _migrate(connection, package)
-        return connection
     except sqlite3.Error as exc:
         raise explain(exc, path) from exc
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        _migrate(connection, package, path)
+    except sqlite3.Error as exc:
+        connection.close()
+        raise explain(exc, path) from exc
+    except InngestError:
+        connection.close()
+        raise
+    return connection
 
 
 def connect_reader(path: Path | str, *, check_same_thread: bool = False) -> sqlite3.Connection:
     """Open `path` read-only, WAL included, beside a running writer."""
     try:
         connection = sqlite3.connect(
-            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=check_same_thread
+            f"{Path(path).absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=check_same_thread,
         )
         connection.execute("PRAGMA query_only = 1")
         return connection
@@ -47,7 +57,7 @@ def connect_reader(path: Path | str, *, check_same_thread: bool = False) -> sqli
         raise explain(exc, path) from exc
 
 
-def _migrate(connection: sqlite3.Connection, package: str) -> None:
+def _migrate(connection: sqlite3.Connection, package: str, path: Path | str) -> None:
     """Create the schema, or apply every `migrations/NNNN_*.sql` above the stored version."""
     root = files(package)
     folder = root.joinpath("migrations")
@@ -61,7 +71,12 @@ def _migrate(connection: sqlite3.Connection, package: str) -> None:
     if fresh:
         _script(connection, root.joinpath("schema.sql").read_text(), latest)
         return
-    stored = int(connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()[0])
+    version = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    if version is None:
+        raise JournalCorrupt(
+            f"{path} is not a store of inngest_nb: it has no schema version. Move the file aside and start again, or choose another data_dir"
+        )
+    stored = int(version[0])
     if stored > latest:
         raise JournalUnavailable(
             f"this data directory was written by a newer inngest_nb (schema {stored}, this version knows {latest}); upgrade inngest-nb"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inngest_nb.errors import InngestError
+from inngest_nb.errors import InngestError, PayloadError
 from inngest_nb.store.database import explain, open_database
 
 Write = tuple[str, tuple[Any, ...]]
@@ -26,6 +26,7 @@ Done = Callable[[InngestError | None], None]
 Ack = tuple[Callable[[list[Any]], None], Any]  # who is told of the commit at once, from the writer's thread, and what
 _PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
 _PROBE_EVERY_S = 0.25
+_NO_VALUE = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError, UnicodeError)
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +40,7 @@ class Entry(NamedTuple):
 
 
 class Writer:
-    """Owns the writing connection of one database and the thread that uses it."""
+    """Owns the writing connection of one database and, from `start` to `close`, the thread that uses it."""
 
     def __init__(self, path: Path | str, package: str, *, synchronous: str, loop: asyncio.AbstractEventLoop) -> None:
         self.path, self.package, self._synchronous = path, package, synchronous
@@ -52,7 +53,15 @@ class Writer:
         self._ended = asyncio.Event()
         self._connection: sqlite3.Connection | None = open_database(path, package, synchronous=synchronous)
         self._thread = threading.Thread(target=self._run, name=f"inngest-nb {Path(path).stem} writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write, once the owner has found the store in order."""
         self._thread.start()
+
+    def discard(self) -> None:
+        """Give the connection back; for a store that is not in order, before `start`."""
+        if self._connection is not None:
+            self._connection.close()
 
     def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> None:
         """Queue `writes` for the next group. Call from the owner's loop only.
@@ -107,11 +116,25 @@ class Writer:
             if error is None:
                 self._tell(batch, None)
                 _acknowledge(batch)
+            elif isinstance(error, PayloadError):
+                self._one_by_one(batch, error)
             else:
                 self._sit_out(batch, error)
         if self._connection is not None:
             self._connection.close()
         self._on_loop(self._ended.set)
+
+    def _one_by_one(self, batch: list[Entry], error: InngestError | None) -> None:
+        """Something in the group is no value of a database: only who gave it is refused."""
+        for position, entry in enumerate(batch):
+            if len(batch) > 1:
+                error = self._try_commit(entry.writes)
+            if error is not None and not isinstance(error, PayloadError):
+                self._sit_out(batch[position:], error)
+                return
+            self._tell([entry], error)
+            if error is None:
+                _acknowledge([entry])
 
     def _next_group(self) -> list[Entry]:
         with self._wake:
@@ -125,6 +148,9 @@ class Writer:
             if self._connection is None:
                 self._connection = open_database(self.path, self.package, synchronous=self._synchronous)
             _transaction(self._connection, writes)
+        except _NO_VALUE as exc:
+            self._drop_connection()
+            return PayloadError(f"{self.path} cannot hold a value that it was given: {exc}")
         except sqlite3.Error as exc:
             self._drop_connection()
             return explain(exc, self.path)

@@ -45,6 +45,12 @@ class EngineHost:
             self._failure = exc
             self._log.error("inngest_nb: %s", exc.message)
             return
+        except Exception as exc:  # noqa: BLE001  # Jupyter must serve whatever is wrong with us
+            self._failure = JournalUnavailable(
+                f"the Inngest engine could not start: {exc!r}. The server's log says more"
+            )
+            self._log.exception("inngest_nb: the engine could not start")
+            return
         self._engine = engine
         self._log.info("inngest_nb: engine running in %s", self.data_dir)
         if modules:

@@ -24,6 +24,7 @@ class Journal:
         self.writer = Writer(path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
         self.reader = connect_reader(path)
         self._check()
+        self.writer.start()
         self.commit = self.writer.commit
         self.persist = self.writer.persist
         self.submit = self.writer.submit
@@ -39,6 +40,8 @@ class Journal:
                 if verdict != "ok":
                     raise sqlite3.DatabaseError(verdict)
         except sqlite3.DatabaseError as exc:
+            self.reader.close()
+            self.writer.discard()
             error = explain(exc, self.path)
             raise (
                 error if isinstance(error, JournalCorrupt) else JournalCorrupt(f"{self.path} is damaged: {exc}")
@@ -47,6 +50,10 @@ class Journal:
     async def close(self) -> None:
         """Commit what is queued, mark the journal as cleanly closed."""
         self.keep([(SQL.set_meta, ("clean", "1"))])
+        await self.abandon()
+
+    async def abandon(self) -> None:
+        """Commit what is queued; the next start will check the file."""
         await self.writer.close()
         self.reader.close()
 
