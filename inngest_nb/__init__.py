@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_nb import realtime
 from inngest_nb._version import __version__
 from inngest_nb.client import Inngest
+from inngest_nb.diff import diff
 from inngest_nb.errors import NonRetriableError, RetryAfterError, RunCancelled, RunFailed, StepError
 from inngest_nb.event import Event
 from inngest_nb.function import Function
@@ -74,6 +75,7 @@ __all__ = [
     "TriggerCron",
     "TriggerEvent",
     "__version__",
+    "diff",
     "realtime",
     "static_schema",
 ]

@@ -16,7 +16,7 @@ import pydantic
 
 from inngest_nb.errors import FunctionConfigInvalidError, LinkError
 from inngest_nb.event import Event
-from inngest_nb.function import Backoff, Function, Handler, Trigger
+from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
 from inngest_nb.links import ENGINES, Link, link_to
 from inngest_nb.middleware import UninitializedMiddleware, instances
 from inngest_nb.options import (
@@ -133,6 +133,7 @@ class Inngest(HasCloudSettings):
         throttle: Throttle | None = None,
         timeouts: Timeouts | None = None,
         backoff: Backoff = None,
+        replay: Replay = "on_resume",
     ) -> Callable[[Handler[T]], Function[T]]:
         """Make a durable function of the decorated handler, which takes one argument, `ctx`.
 
@@ -157,6 +158,8 @@ class Inngest(HasCloudSettings):
             throttle: delay runs over a limit.
             timeouts: cancel runs that take too long.
             backoff: None is 1 s doubling to 30 s; "inngest" the production table; a number that many seconds.
+            replay: "always" enters the body from the top after every step, as production does: code outside steps then
+                runs as often as it will run there.
 
         Raises:
             FunctionConfigInvalidError: names the function and the field.
@@ -176,7 +179,7 @@ class Inngest(HasCloudSettings):
             function = Function(
                 self, handler, fn_id=fn_id, triggers=triggers, name=name, options=options, middleware=middleware,
                 retries=_DEFAULT_RETRIES if retries is None else retries, backoff=backoff, on_failure=on_failure,
-                output_type=output_type,
+                output_type=output_type, replay=replay,
             )  # fmt: skip
             function.register(self._link())
             return function

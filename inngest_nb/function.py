@@ -7,7 +7,7 @@ import contextvars
 import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from inngest_nb.codehash import hash_callable, reachable_hashes
 from inngest_nb.errors import FunctionConfigInvalidError
@@ -40,6 +40,8 @@ FAILED_EVENT = "inngest/function.failed"
 INVOKED_EVENT = "inngest/function.invoked"
 MAX_RETRIES = 20
 Backoff = str | float | None
+#: When a body is entered from the top: after a crash and after long waits, or after every step as in production.
+Replay = Literal["on_resume", "always"]
 
 
 class Function(Generic[T]):
@@ -59,8 +61,9 @@ class Function(Generic[T]):
         options: Options | None = None,
         middleware: list[UninitializedMiddleware] | None = None,
         output_type: object = EmptySentinel,
+        replay: Replay = "on_resume",
     ) -> None:
-        self._client, self._handler = client, handler
+        self._client, self._handler, self.replay = client, handler, replay
         self.local_id, self.name = fn_id, name or fn_id
         self.id = f"{client.app_id}-{fn_id}"
         self._triggers, self._retries, self._backoff = list(triggers), retries, backoff

@@ -11,6 +11,7 @@ peer → engine
     step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
     step.wait    a sleep or event wait           → step.memo
     run.idle     all that the body does is wait: the run counts as waiting (never acknowledged)
+    run.park     it has only waited for a while: the run may be forgotten here → run.stop
     run.busy     it executes a step again; with a hash, where concurrency is limited, it asks first → run.go
     run.done     the body returned               → run.stop
     run.error    the body raised                 → run.start again later | run.stop

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.errors import RunCancelled, RunFailed
+from inngest_nb.errors import FunctionNotFoundError, RunCancelled, RunFailed
 from inngest_nb.event import Event, event_from_text
-from inngest_nb.jsontext import loads
+from inngest_nb.jsontext import dumps, loads
 
 if TYPE_CHECKING:
     from inngest_nb.links.link import Link
+    from inngest_nb.lint import Finding
 
 ENDED = ("completed", "failed", "cancelled")
 
@@ -131,6 +132,23 @@ class Run:
     def _fork(self, from_step: str | None, steps: Mapping[str, Any] | None, *, resume: bool) -> Run:
         params = {"run_id": self.id, "from_step": from_step, "steps": dict(steps or {}), "resume": resume}
         return Run(self._link, self._link.call("rerun", params))
+
+    def lint(self) -> list[Finding]:
+        """Enter the function once more from this run's memos, executing no step, and report what would differ.
+
+        Found are steps that moved, are new or gone, and side effects outside steps. The function must be defined in this
+        process.
+        """
+        from inngest_nb.lint import lint
+
+        handler = self._link.worker.handlers.get(self.function_id)
+        if handler is None:
+            raise FunctionNotFoundError(
+                f"function {self.function_id!r} is not defined in this process; run its cell first"
+            )
+        view = loads(self._link.call("view", {"run_id": self.id}))
+        outputs = loads(self._link.call("memos", {"run_id": self.id}))
+        return lint(handler, view, outputs, [dumps(event) for event in self._state["events"]])
 
     # -- looking at it ---------------------------------------------------------------------------
 

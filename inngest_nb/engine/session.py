@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from inngest_nb.engine.engine import Engine
+from inngest_nb.engine.forks import GOOD
 from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
@@ -49,6 +50,7 @@ class Session:
             "publish": self._publish_request,
             "view": self._view,
             "attempts": self._attempts,
+            "memos": self._memos,
             "rerun": self._rerun,
             "preview": self._preview,
             "pause": self._pause,
@@ -94,6 +96,9 @@ class Session:
     def _run_idle(self, run: Run, message: Message) -> None:
         self._engine.core.waiting.idle(run)
 
+    def _run_park(self, run: Run, message: Message) -> None:
+        self._engine.core.waiting.park(run)
+
     def _run_busy(self, run: Run, message: Message) -> None:
         self._engine.core.waiting.busy(run, message)
 
@@ -108,6 +113,7 @@ class Session:
         "step.done": _step_done,
         "step.wait": _step_wait,
         "run.idle": _run_idle,
+        "run.park": _run_park,
         "run.busy": _run_busy,
         "run.done": _run_done,
         "run.error": _run_error,
@@ -261,6 +267,10 @@ class Session:
 
     async def _view(self, params: dict[str, Any]) -> Any:
         return orjson.dumps(run_view(self._engine, params["run_id"])).decode()
+
+    async def _memos(self, params: dict[str, Any]) -> Any:
+        rows = self._engine.core.journal.steps(params["run_id"])
+        return orjson.dumps({row.hash: row.output or "null" for row in rows if row.status in GOOD}).decode()
 
     async def _attempts(self, params: dict[str, Any]) -> Any:
         return orjson.dumps(attempts(self._engine, params["run_id"], params["hash"])).decode()

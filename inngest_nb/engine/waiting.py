@@ -79,6 +79,14 @@ class Waiting:
                 self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
             self._core.capacity.release(run.id)
 
+    def park(self, run: Run) -> None:
+        """The run only waits: neither its worker nor this process keeps it in memory; it comes back by replay."""
+        if run.status != "waiting" or run.peer is None:
+            return
+        run.peer.send({"op": "run.stop", "run_id": run.id, "lease": run.lease, "reason": "parked"})
+        self._core.dispatch.release(run)
+        self._core.runs.pop(run.id, None)
+
     def busy(self, run: Run, message: Message) -> None:
         """Beside its waits the run wants to execute something; where that is limited it asks first."""
         turn = message.get("hash")

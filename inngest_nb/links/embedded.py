@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import tempfile
-import threading
 from pathlib import Path
 
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.session import Session
 from inngest_nb.errors import InngestError
 from inngest_nb.links.hosted import InProcessLink
+from inngest_nb.loops import LoopThread
 
 MEMORY = ":memory:"
 
@@ -28,14 +28,13 @@ class EmbeddedLink(InProcessLink):
     def __init__(self, data_dir: str | Path, *, label: str) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="inngest_nb-") if str(data_dir) == MEMORY else None
         path = Path(self._temporary.name if self._temporary else data_dir).resolve()
-        loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="inngest-nb engine", daemon=True)
-        self._thread.start()
+        self._engine_thread = LoopThread("inngest-nb engine")
+        loop = self._engine_thread.loop
         engine = Engine(path, holder=label)
         try:
             asyncio.run_coroutine_threadsafe(engine.start(), loop).result()
         except InngestError:
-            loop.call_soon_threadsafe(loop.stop)
+            self._engine_thread.stop()
             raise
         super().__init__(engine, loop, label=label)
         self._session = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
@@ -58,8 +57,7 @@ class EmbeddedLink(InProcessLink):
         atexit.unregister(self.close)
         self.worker.close()
         asyncio.run_coroutine_threadsafe(self._stop(), self._engine_loop).result(10)
-        self._engine_loop.call_soon_threadsafe(self._engine_loop.stop)
-        self._thread.join(5)
+        self._engine_thread.stop()
         if self._temporary is not None:
             self._temporary.cleanup()
 

@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import logging
 import random
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, w
 from inngest_nb.errors import LinkError, LinkRefused, ServerExtensionMissing
 from inngest_nb.links.link import Link
 from inngest_nb.links.locate import Server, find_server
+from inngest_nb.loops import LoopThread
 from inngest_nb.protocol import SUBPROTOCOL, Message
 
 _FIRST_ANSWER_S = 10.0
@@ -43,12 +43,11 @@ class ServerLink(Link):
     def __init__(self, server: Server, *, label: str) -> None:
         super().__init__(label)
         self._server = server
-        self._loop = asyncio.new_event_loop()
+        self._link_thread = LoopThread("inngest-nb link")
+        self._loop = self._link_thread.loop
         self._socket: WebSocketClientConnection | None = None
         self._closed = False
         self.connected = False
-        self._thread = threading.Thread(target=self._loop.run_forever, name="inngest-nb link", daemon=True)
-        self._thread.start()
         try:
             ready = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result(_FIRST_ANSWER_S)
         except LinkError:
@@ -158,10 +157,9 @@ class ServerLink(Link):
         def stop() -> None:
             if self._socket is not None:
                 self._socket.close()
-            self._loop.call_later(0.05, self._loop.stop)
 
         self._loop.call_soon_threadsafe(stop)
-        self._thread.join(5)
+        self._link_thread.stop()
 
 
 def _ignore_closed(sent: asyncio.Future[Any]) -> None:

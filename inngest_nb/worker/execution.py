@@ -77,11 +77,9 @@ class Execution:
             output = as_output(await self.handler.call(self), f"function {self.fn_id!r}")
             self._report("run.done", {"output": output})
         except asyncio.CancelledError:
-            if not self.stopped:
-                self._report(
-                    "run.error",
-                    self._run_error(RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")),
-                )
+            if not self.stopped and asyncio.current_task() is self.task:  # neither given up nor entered anew
+                error = RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")
+                self._report("run.error", self._run_error(error))
         except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
             self._report("run.error", self._run_error(exc))
         except BaseException as exc:  # noqa: BLE001  # SystemExit in a body must not end the worker
@@ -214,6 +212,13 @@ class Execution:
         if not self.stopped and self._waits and len(self._inflight) == self._waits and self._told_idle is not True:
             self._told_idle = True
             self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease})
+            if self.handler.is_handler_async:  # a thread that waits cannot be let go
+                self.worker.loop.call_later(self.worker.park_after_s, self._offer_park, self._waits)
+
+    def _offer_park(self, waits: int) -> None:
+        """The body has only waited for a while: offer to forget it, as its memos can bring it back."""
+        if self._told_idle is True and self._waits == waits and not self.stopped:
+            self.worker.post({"op": "run.park", "run_id": self.run_id, "lease": self.lease})
 
     async def _be_busy(self) -> None:
         """Say that the body executes again; where concurrency is limited, wait for the run's turn."""

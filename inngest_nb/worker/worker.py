@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_nb.clock import Clock
+from inngest_nb.loops import LoopThread
 from inngest_nb.protocol import FunctionConfig, Message
 from inngest_nb.worker.execution import Execution
+from inngest_nb.worker.replaying import ReplayingExecution
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -25,6 +27,12 @@ class Handler(Protocol):
     """A function as the worker needs it."""
 
     local_id: str
+    is_handler_async: bool
+
+    @property
+    def replay(self) -> str:
+        """When the body is entered from the top: "on_resume" or "always"."""
+        ...
 
     def config(self) -> FunctionConfig:
         """How it is registered."""
@@ -63,6 +71,8 @@ class Connection(Protocol):
 class Worker:
     """Executes runs that the engine leases to this process."""
 
+    park_after_s = 60.0  # a body that has only waited for so long is forgotten and comes back by replay
+
     def __init__(self, connection: Connection, *, worker_id: str, label: str) -> None:
         self.id, self.label = worker_id, label
         self.clock = Clock()  # the engine's, where that has one of its own
@@ -71,15 +81,21 @@ class Worker:
         self.handlers: dict[str, Handler] = {}
         self._executions: dict[str, Execution] = {}
         self.threads = ThreadPoolExecutor(_STEP_THREADS, thread_name_prefix="inngest-nb step")
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="inngest-nb bodies", daemon=True)
-        self._thread.start()
+        self._bodies = LoopThread("inngest-nb bodies")
+        self.loop = self._bodies.loop
 
     def close(self) -> None:
         """Stop the loop; bodies that are under way go on elsewhere, from their memos."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(5)
+        if self.loop.is_closed():
+            return
+        self.loop.call_soon_threadsafe(self._give_up)
+        self._bodies.stop()
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+    def _give_up(self) -> None:
+        for execution in self._executions.values():
+            execution.stop()
+        self._executions.clear()
 
     # -- functions -----------------------------------------------------------------------------
 
@@ -99,7 +115,8 @@ class Worker:
 
     def receive(self, messages: list[Message]) -> None:
         """Hand messages of the engine to the bodies' loop; from any thread."""
-        self.loop.call_soon_threadsafe(self._receive, messages)
+        with contextlib.suppress(RuntimeError):  # closed: there is nobody left to hear it
+            self.loop.call_soon_threadsafe(self._receive, messages)
 
     def _receive(self, messages: list[Message]) -> None:
         for message in messages:
@@ -122,7 +139,8 @@ class Worker:
         old = self._executions.pop(message["run_id"], None)
         if old is not None:
             old.stop()
-        execution = Execution(self, handler, message)  # type: ignore[arg-type]
+        kind = ReplayingExecution if handler.replay == "always" and handler.is_handler_async else Execution
+        execution = kind(self, handler, message)  # type: ignore[arg-type]
         self._executions[execution.run_id] = execution
         execution.enter()
 

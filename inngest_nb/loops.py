@@ -1,0 +1,37 @@
+"""An event loop on a daemon thread, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+
+_WIND_UP_S = 2.0
+
+
+class LoopThread:
+    """Runs `loop` until `stop`."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Cancel what is left, then end thread and loop. A loop that user code blocks is left behind."""
+        if self.loop.is_closed():
+            return
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._wind_up(), self.loop).result(_WIND_UP_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(_WIND_UP_S)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+    async def _wind_up(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        await self.loop.shutdown_asyncgens()
+        await self.loop.shutdown_default_executor()

@@ -1,0 +1,32 @@
+"""`replay="always"`: the body is entered anew after every step, as a production engine does it.
+
+Code outside steps then runs as often as it will run there, which shows side effects that are in the wrong place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from inngest_nb.worker.execution import Execution
+
+
+class ReplayingExecution(Execution):
+    """Gives the body up whenever a memo has been kept, and enters it from the top with all memos."""
+
+    async def _new(self, step: str, memo: str, *, foreign: bool) -> Any:
+        value = await super()._new(step, memo, foreign=foreign)
+        self.start["memos"][step] = memo
+        if len(self._inflight) > 1:  # other branches are under way: the last of them enters anew
+            return value
+        self._enter_anew()
+        return await asyncio.get_running_loop().create_future()  # never: this body is given up
+
+    def _enter_anew(self) -> None:
+        given_up = self.task
+        self._counts, self._order, self._inflight = {}, 0, {}
+        self._memos = {*self.start["memos"], *self.start["errors"]}
+        self._ahead = {*self._memos, *self.start["waiting"]}
+        self.enter()
+        if given_up is not None:
+            given_up.cancel()
