@@ -14,7 +14,7 @@ from pathlib import Path
 from inngest_nb.errors import LinkError
 from inngest_nb.links.embedded import MEMORY, EmbeddedLink
 from inngest_nb.links.link import Link
-from inngest_nb.links.locate import find_server, label
+from inngest_nb.links.locate import Server, find_server, label
 from inngest_nb.links.server import ServerLink
 
 __all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "provide"]
@@ -22,6 +22,7 @@ __all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to"
 ENGINES = ("auto", "server", "embedded", "inngest")
 DEFAULT_DATA_DIR = ".inngest_nb"
 _links: dict[str, Link] = {}
+_without_engine: set[Server] = set()  # servers that "auto" has given up on: said once, and no switch in between
 _lock = threading.RLock()
 _log = logging.getLogger("inngest_nb")
 
@@ -55,12 +56,15 @@ def _server_link(*, required: bool) -> Link | None:
         return None
     key = f"server {server.url}"
     if key not in _links:
+        if server in _without_engine and not required:
+            return None
         try:
             _links[key] = ServerLink(server, label=label())
         except LinkError as exc:
             if required:
                 raise
             _log.warning("%s Using the embedded engine instead.", exc.message)
+            _without_engine.add(server)
             return None
     return _links[key]
 
@@ -95,6 +99,7 @@ def close_links() -> None:
         for link in list(_links.values()):
             link.close()
         _links.clear()
+        _without_engine.clear()
 
 
 def _forget_after_fork() -> None:
