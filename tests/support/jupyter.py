@@ -18,7 +18,7 @@ import matplotlib
 
 BASE_URL = "/user/alice/"
 TOKEN = "of-these-tests"
-MODULES = {"lab": "jupyterlab", "notebook": "notebook"}
+MODULES = {"lab": "jupyterlab", "notebook": "notebook", "server": "jupyter_server"}
 CLASSES = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
 START_S = 60.0
 STOP_S = 20.0
@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class JupyterServer:
-    """JupyterLab or Notebook under a base URL and with a token; a context manager.
+    """JupyterLab, Notebook or the bare server under a base URL and with a token; a context manager.
 
     `stop()` and `start()` restart it with the same address and files. `home` holds everything that Jupyter keeps of a
     user; `root` is where the notebooks are.
@@ -60,8 +60,10 @@ class JupyterServer:
             sys.executable, "-m", MODULES[self._app], "--no-browser", "--allow-root",
             f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE_URL}",
             f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={TOKEN}",
-            f"--{CLASSES[self._app]}.expose_app_in_browser=True", *self._arguments,
+            *self._arguments,
         ]  # fmt: skip
+        if self._app in CLASSES:
+            command.append(f"--{CLASSES[self._app]}.expose_app_in_browser=True")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.root, env=self._environment, stdout=log, stderr=subprocess.STDOUT
@@ -85,11 +87,13 @@ class JupyterServer:
         finally:
             self.process = None
 
-    def request(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
+    def request(
+        self, path: str, body: Any = None, *, method: str | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """The JSON that a path under the base URL answers with."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        sent = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"} | (headers or {})
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         with urllib.request.urlopen(request, timeout=20) as response:
             text = response.read()
         return json.loads(text) if text else None

@@ -1,0 +1,115 @@
+"""Functions in cells: the link is found, `start` returns at once, results arrive by `await` and by blocking."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.kernel.lab import TEXT, Lab
+from tests.support.kernels import Kernel, KernelServer, until
+
+pytestmark = pytest.mark.kernel
+
+DEFINE = """
+import asyncio, time
+import inngest_nb as inngest
+
+client = inngest.Inngest(app_id="cells")
+
+@client.create_function(fn_id="{name}", trigger=inngest.TriggerEvent(event="cells/{name}"))
+async def {name}(ctx):
+    value = await ctx.step.run("work", lambda: "{version}")
+    {more}
+    return [value, "{version}"]
+"""
+
+
+def define(name: str, version: str = "1", more: str = "pass") -> str:
+    return DEFINE.format(name=name, version=version, more=more)
+
+
+def test_a_run_is_started_from_a_cell_and_its_result_is_awaited_or_blocked_for(kernel: Kernel) -> None:
+    kernel.value(define("first"))
+    assert kernel.value("client._link().kind") == "'server'"
+    assert kernel.value("run = first.start({}); (await run, run.result(timeout=20), run.status)") == (
+        "(['1', '1'], ['1', '1'], 'completed')"
+    )
+
+
+def test_start_returns_while_the_body_still_runs(kernel: Kernel) -> None:
+    kernel.value(define("slow", more="await ctx.step.sleep('nap', '15m')"))
+    kernel.value("began = time.monotonic(); run = slow.start({}); took = time.monotonic() - began")
+    assert float(kernel.value("took")) < 5
+    assert kernel.value("run.status") in ("'queued'", "'running'", "'waiting'")
+    assert kernel.value("run.cancel(); run.status") == "'cancelled'"
+
+
+def test_the_engine_keeps_out_of_the_loop_of_the_cells(kernel: Kernel) -> None:
+    kernel.value(
+        define(
+            "apart", more="where = await ctx.step.run('where', lambda: __import__('threading').current_thread().name)"
+        )
+    )
+    code = "task = asyncio.get_running_loop(); await apart.start({}); asyncio.get_running_loop() is task"
+    assert kernel.value(code) == "True"
+
+
+def test_an_edited_cell_replaces_the_function_silently_and_a_run_under_way_goes_on(kernel: Kernel, lab: Lab) -> None:
+    waits = "await ctx.step.wait_for_event('go', event='cells/go', timeout='15m')"
+    assert kernel.run(define("edited", "1", waits)).text == ""
+    run_id = kernel.value("under_way = edited.start({}); print(under_way.id)")
+    lab.until_status(run_id, "waiting")
+    again = kernel.run(define("edited", "2"))
+    assert (again.text, again.error) == ("", None)
+    assert kernel.value("edited.start({}).result(timeout=20)") == "['2', '2']"
+    lab.server.request("inngest/api/events", {"name": "cells/go"})
+    assert lab.until_status(run_id, "completed")["result"] == ["1", "1"]
+
+
+def test_of_two_kernels_with_the_same_function_the_newest_gets_the_runs(jupyter: KernelServer, kernel: Kernel) -> None:
+    whose = "value = __import__('os').getpid()"
+    other = jupyter.start_kernel()
+    try:
+        kernel.value(define("shared", more=whose))
+        assert kernel.value("shared.start({}).result(timeout=20)[0]") == str(kernel.pid)
+        other.value(define("shared", more=whose))
+        assert kernel.value("shared.start({}).result(timeout=20)[0]") == str(other.pid)
+    finally:
+        other.shutdown()
+    assert kernel.value("shared.start({}).result(timeout=20)[0]") == str(kernel.pid)
+
+
+def test_the_agent_streams_asks_and_ends(kernel: Kernel, lab: Lab) -> None:
+    kernel.value(lab.agent)
+    run_id = kernel.value("run = agent.start({}); print(run.id)")
+    lab.approve()
+    state = lab.until_status(run_id, "completed", "failed")
+    assert state["result"]["text"] == TEXT
+    assert state["result"]["approved"]
+    assert state["result"]["by"]["name"]
+    assert lab.transcript() == TEXT
+    assert [step["status"] for step in lab.steps(run_id)] == ["completed"] * 4
+
+
+def test_an_approval_works_while_the_kernel_is_busy(kernel: Kernel, lab: Lab) -> None:
+    kernel.value(lab.agent)
+    run_id = kernel.value("run = agent.start({}); print(run.id)")
+    lab.until_status(run_id, "waiting")
+    busy = kernel.send("import time\nprint('busy', flush=True)\ntime.sleep(30)")
+    until(lambda: "busy" in busy.text, "the busy cell")
+    ids = lab.approve(key=f"click-{lab.thread}")
+    assert lab.approve(key=f"click-{lab.thread}") == ids, "a click that is delivered twice counts once"
+    assert lab.until_status(run_id, "completed")["result"]["approved"]
+    assert not busy.done, "the run went on before the busy cell ended"
+    events = [m for m in lab.messages(run_id) if m.kind == "step" and m.data.get("answered")]
+    assert {m.data["answered"]["event_id"] for m in events} == set(ids)
+
+
+def test_history_is_there_in_the_next_cell(kernel: Kernel) -> None:
+    kernel.value(define("counted"))
+    kernel.value("run = counted.start({}); run.result(timeout=20)")
+    counts = kernel.value(
+        "import json; print(json.dumps([len(run.steps()), len(client.history.runs(function='counted'))]))"
+    )
+    assert json.loads(counts) == [1, 1]
