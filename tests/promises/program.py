@@ -135,7 +135,7 @@ def answer_questions(client: inngest.Inngest, acks: Path) -> inngest.realtime.Su
 def live(folder: str) -> None:
     """One life, to its end."""
     root = Path(folder)
-    client = inngest.Inngest("promise", engine="embedded", data_dir=root / "data")
+    client = inngest.Inngest(app_id="promise", engine="embedded", data_dir=root / "data")
     functions = define(client, Body(root / "effects"))
     start_missing(functions, root / "acks")
     answer_questions(client, root / "acks")
