@@ -18,6 +18,12 @@ from inngest_nb.widgets.source import Closer, ViewSource
 __all__ = ["View"]
 
 _MODULE, _STYLE = assets()
+#: A trusted notebook without its kernel says "model not found" in the place of each widget, where the snapshot is all
+#: there is to see. Untrusted ones do not try, and drop the style.
+_HIDE_LOST_WIDGET = (
+    "<style>.jp-OutputArea-child:has(.inb-snapshot)+.jp-OutputArea-child:has(>.jp-OutputArea-output.jupyter-widgets)"
+    "{display:none}</style>"
+)
 
 
 class View(anywidget.AnyWidget):
@@ -81,7 +87,8 @@ class View(anywidget.AnyWidget):
         self._start_refreshing()
 
     def _snapshot_bundle(self, known: dict[str, Any]) -> dict[str, str]:
-        return {"text/html": snapshot_html(self.view, self.params, known), "text/plain": self._label}
+        html = snapshot_html(self.view, self.params, known) + _HIDE_LOST_WIDGET
+        return {"text/html": html, "text/plain": self._label}
 
     # -- refreshing ----------------------------------------------------------------------------
 

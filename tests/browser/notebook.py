@@ -15,12 +15,15 @@ from typing import Any, TypeVar
 import nbformat
 from playwright.sync_api import ConsoleMessage, Locator, Page
 
+from inngest_nb.history import History
 from tests.support.jupyter import TOKEN, JupyterServer
 
 T = TypeVar("T")
 LIMIT_MS = 30_000
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+DEFINITIONS = (1, 3, 5)
+START, SPARE = 7, 11
 
 _START_CELL = f"""([index, source]) => {{
   const notebook = {PANEL}.content;
@@ -28,13 +31,12 @@ _START_CELL = f"""([index, source]) => {{
   notebook.activeCellIndex = index;
   const cell = notebook.widgets[index].model;
   if (source !== null) cell.sharedModel.setSource(source);
-  const before = cell.executionCount;
+  cell.executionCount = null;
   void window.jupyterapp.commands.execute('notebook:run-cell');
-  return before;
 }}"""
-_CELL_ENDED = f"""([index, before]) => {{
+_CELL_ENDED = f"""index => {{
   const cell = {PANEL}.content.widgets[index].model;
-  return cell.executionCount !== null && cell.executionCount !== before && cell.executionState === 'idle';
+  return cell.executionCount !== null && cell.executionState === 'idle';
 }}"""
 _OUTPUTS = f"index => {PANEL}.content.widgets[index].model.outputs.toJSON()"
 
@@ -78,12 +80,21 @@ class Notebook:
         """The kernel's id; it stays the same over restarts."""
         return str(self.page.evaluate(f"{PANEL}.sessionContext.session.kernel.id"))
 
+    def dismiss_dialogs(self) -> None:
+        """Answer what the application asks or tells of its own, whenever it does, with its default button."""
+        dialog = self.page.locator(".jp-Dialog")
+        self.page.add_locator_handler(dialog, dialog.locator(".jp-mod-accept").last.click)
+
     # -- cells -----------------------------------------------------------------------------------
 
     def start(self, index: int, source: str | None = None) -> Callable[[], None]:
         """Start a cell, with other source if it is given; returns the way to wait for its end."""
-        before = self.page.evaluate(_START_CELL, [index, source])
-        return lambda: self.until(_CELL_ENDED, [index, before])
+        self.page.evaluate(_START_CELL, [index, source])
+        return lambda: self.wait_for_cell(index)
+
+    def wait_for_cell(self, index: int) -> None:
+        """Wait until a cell has run."""
+        self.until(_CELL_ENDED, index)
 
     def run(self, *indices: int) -> None:
         """Run cells one after the other."""
@@ -126,6 +137,31 @@ class Notebook:
         return self.server.root / self.name
 
     # -- views -----------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Run the quickstart's cells up to the one that starts the run; the model begins to answer."""
+        self.run(*DEFINITIONS, START)
+
+    @property
+    def run_id(self) -> str:
+        """The run of the timeline."""
+        label = self.view("timeline").locator(".inb-copyid").first.get_attribute("aria-label") or ""
+        return label.removeprefix("Copy ")
+
+    @property
+    def channel(self) -> str:
+        """The channel of the token stream."""
+        label = self.view("stream").locator(".inb-copyid").first.get_attribute("aria-label") or ""
+        return label.removeprefix("Copy ")
+
+    def state(self) -> dict[str, Any]:
+        """What the server knows of the run."""
+        run: dict[str, Any] = self.server.request(f"inngest/api/runs/{self.run_id}")["run"]
+        return run
+
+    def history(self) -> History:
+        """What the server keeps."""
+        return History(self.server.data_dir)
 
     def view(self, name: str) -> Locator:
         """The live view: stream, timeline or approval."""

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from tests.browser.conftest import RATE, STREAM
-from tests.browser.notebook import PANEL, Notebook
+from tests.browser.notebook import Notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -79,8 +79,7 @@ def test_run_all_streams_asks_and_ends_in_tables_and_a_plot(quickstart: Notebook
     assert rows["publish-result"][-1] == "Completed"
 
     # The cell that waited goes on, and the history is there.
-    quickstart.until(f"i => {PANEL}.content.widgets[i].model.executionState === 'idle'"
-                     f" && {PANEL}.content.widgets[i].model.executionCount !== null", PLOT)  # fmt: skip
+    quickstart.wait_for_cell(PLOT)
     html = {i: "".join(quickstart.outputs(i)[0]["data"]["text/html"]) for i in (RUNS, STEPS, MESSAGES)}
     assert "completed" in html[RUNS]
     assert all(step in html[STEPS] for step in ("ask-model", "mint-confirmation", "wait-for-confirmation"))

@@ -39,7 +39,8 @@ const SETTLED: Record<string, Status> = {
 
 function AnsweredRow({ view, now, controller }: { view: QuestionView; now: number; controller: ApprovalController }): JSX.Element {
   const status = SETTLED[view.phase] ?? STATUS.withdrawn;
-  const by = view.by !== undefined && view.phase !== "withdrawn" ? ` by ${view.by}` : "";
+  const who = view.by ?? (view.pending?.phase === "sent" && !view.overruled ? "you" : undefined);
+  const by = who !== undefined && view.phase !== "withdrawn" && view.phase !== "timed_out" ? ` by ${who}` : "";
   return (
     <div class={`inb-answer s-${status.role}`} data-phase={view.phase}>
       <Icon name={status.glyph} />

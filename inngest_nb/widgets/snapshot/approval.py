@@ -23,6 +23,8 @@ _ID_VALUE = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{16,64})",
     re.IGNORECASE,
 )
+#: Jupyter gives visitors of a server without a login a random name, which says nothing to anybody.
+_ANONYMOUS = re.compile(r"[0-9a-f]{32}")
 _NONE_OPEN = Status("none", "None open", "○", "idle")
 _OPEN = Status("open", "Open", "●", "ask")
 _OUTCOMES = {
@@ -159,6 +161,7 @@ def _outcome(question: _Question, now: float) -> str:
         return f"nobody answered in {fmt.duration((wait.get('ended_at') or now) - question.asked_at)}; the step returned None"
     answered = wait.get("answered") or {}
     at = answered.get("ts") or wait.get("ended_at")
-    by = f"by {user.get('name') or 'somebody'} · " if isinstance(user := answered.get("user"), Mapping) else ""
+    name = str(user.get("name") or "") if isinstance(user := answered.get("user"), Mapping) else ""
+    by = f"by {name} · " if name and not _ANONYMOUS.fullmatch(name) else ""
     took = f" · after {fmt.duration(at - question.asked_at)}" if at is not None and answered else ""
     return f"{by}{fmt.clock(at, now)}{took}"
