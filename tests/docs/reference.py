@@ -21,6 +21,7 @@ from inngest_nb.function import MAX_RETRIES
 from inngest_nb.history import History, tables
 from inngest_nb.history.frames import HistoryFrame
 from inngest_nb.hub import hub, subscription
+from inngest_nb.lint import Finding
 from inngest_nb.publishing import ClientRealtime
 from inngest_nb.subscription import Subscription
 from inngest_nb.types import SendEventsResult
@@ -62,7 +63,7 @@ _HANDED = (
     steps.StepRealtime, steps_sync.StepRealtimeSync, steps.StepAI, steps_sync.StepAISync, Group, GroupSync, ParallelMode,
     Decision, inngest_nb.Run, ClientRealtime, inngest_nb.StepMemos, SendEventsResult, middleware.TransformOutputResult,
     Subscription, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
-    demo.DemoUnavailable,
+    demo.DemoUnavailable, Finding,
 )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _middleware() -> str:
 
 
 def _runs() -> str:
-    return _objects(inngest_nb.Run)
+    return _objects(inngest_nb.Run, inngest_nb.diff, Finding)
 
 
 def _realtime() -> str:
