@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from inngest_nb.worker.hooks import Hooks
     from inngest_nb.worker.worker import Handler, Worker
 
-BEGIN_AFTER_S = 0.010
 _TURN = "$turn"  # what the engine's leave to execute is addressed to
 Call = Callable[[], Any]
 
@@ -287,7 +286,7 @@ class Execution:
         await self._be_busy()
         head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease}
         message: Message = {**head, **about, "started_at": self.worker.clock.now()}
-        announce = self.worker.loop.call_later(BEGIN_AFTER_S, self.worker.post, {**message, "op": "step.begin"})
+        self.worker.announcer.began(message)
         token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
         try:
             message["output"] = as_output(await self._execute(call, about), repr(about["step_id"]))
@@ -299,7 +298,7 @@ class Execution:
             message |= failure(exc)
         finally:
             current_step.reset(token)
-            announce.cancel()
+            self.worker.announcer.ended(message)
         message["ended_at"] = self.worker.clock.now()
         return message
 

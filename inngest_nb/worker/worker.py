@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from inngest_nb.clock import Clock
 from inngest_nb.loops import LoopThread
 from inngest_nb.protocol import FunctionConfig, Message
+from inngest_nb.worker.announcer import Announcer
 from inngest_nb.worker.execution import Execution
 from inngest_nb.worker.replaying import ReplayingExecution
 
@@ -83,6 +84,7 @@ class Worker:
         self.threads = ThreadPoolExecutor(_STEP_THREADS, thread_name_prefix="inngest-nb step")
         self._bodies = LoopThread("inngest-nb bodies")
         self.loop = self._bodies.loop
+        self.announcer = Announcer(self.loop, self.post)
 
     def close(self) -> None:
         """Stop the loop; bodies that are under way go on elsewhere, from their memos."""
