@@ -60,6 +60,12 @@ class Notebook:
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         self.wait_for_kernel()
 
+    def open_without_kernel(self) -> None:
+        """Open a notebook for whose language there is no kernel."""
+        self.page.goto(f"{self.server.url}lab/tree/{self.name}?reset&token={TOKEN}")
+        self.page.locator(".jp-Dialog button", has_text="No Kernel").click()
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+
     def reload(self) -> None:
         """Load the page again, as F5 does; the kernel stays."""
         self.page.reload(wait_until="commit")
