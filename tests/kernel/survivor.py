@@ -17,7 +17,7 @@ log = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("survivor.log")
 news = realtime.channel(name="news", topics={"count": int})
 
 
-def define(client: inngest.Inngest) -> inngest.Function:
+def define(client: inngest.Inngest) -> inngest.Function[Any]:
     """The function whose runs outlive the server."""
 
     @client.create_function(fn_id="outlive", trigger=inngest.TriggerEvent(event="survivor/go"), backoff=0.05)

@@ -7,8 +7,11 @@ and ends when all runs have ended. A later life goes on where an earlier one die
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +64,8 @@ class Body:
         """The same in a thread of its own."""
         values = []
         for i in range(4):
-            name = f"s{i}"
-            value = ctx.step.run(name, lambda name=name: self._ran(ctx.run_id, name))
-            values.append(self._saw(ctx.run_id, name, value))
+            value = ctx.step.run(f"s{i}", self._ran, ctx.run_id, f"s{i}")
+            values.append(self._saw(ctx.run_id, f"s{i}", value))
         return {"n": ctx.event.data["n"], "values": values}
 
     async def speak(self, ctx: inngest.Context) -> Any:
@@ -99,7 +101,7 @@ class Body:
         return {"n": ctx.event.data["n"], "values": [word, *values, last["value"]]}
 
 
-def define(client: inngest.Inngest, body: Body) -> dict[str, inngest.Function]:
+def define(client: inngest.Inngest, body: Body) -> dict[str, inngest.Function[Any]]:
     """Register the functions, as the cells of a notebook do."""
     functions = {}
     for name in ("chain", "sync", "speak", "ask"):
@@ -108,7 +110,7 @@ def define(client: inngest.Inngest, body: Body) -> dict[str, inngest.Function]:
     return functions
 
 
-def start_missing(functions: dict[str, inngest.Function], acks: Path) -> None:
+def start_missing(functions: dict[str, inngest.Function[Any]], acks: Path) -> None:
     """Start what was not acknowledged; the line is written when `start` has returned."""
     started = {(name, n) for kind, name, n, *_ in noted(acks) if kind == "started"}
     for n in range(RUNS_OF_EACH):
@@ -132,6 +134,13 @@ def answer_questions(client: inngest.Inngest, acks: Path) -> inngest.realtime.Su
     return client.realtime.subscribe(channel=questions(), since="start", on_message=arrived)
 
 
+def _until_told(journal: Path) -> None:
+    """Wait until the message log has all that the journal owes it."""
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as reader:
+        while reader.execute("SELECT 1 FROM outbox").fetchone():
+            time.sleep(0.001)
+
+
 def live(folder: str) -> None:
     """One life, to its end."""
     root = Path(folder)
@@ -142,4 +151,5 @@ def live(folder: str) -> None:
     # Also runs whose start was not acknowledged are in the journal, or are not: all that are there must end.
     for run in client.runs(limit=1000):
         run.result(timeout=40)
+    _until_told(root / "data" / "journal.db")
     os._exit(0)  # whoever is killed has no time to tidy up; the last life shows that nobody needs it
