@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from inngest_nb import links
 from inngest_nb.engine.engine import Engine
-
 from tests.engine.peer import Engines, MovableClock
 
 

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
+
 from inngest_nb.clock import Clock
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.session import Session
@@ -71,7 +72,7 @@ def function(fn_id: str = "app-fn", event: str = "app/go", **fields: Any) -> Fun
         "id": fn_id, "app_id": "app", "name": fn_id, "triggers": [{"event": event}], "retries": 4, "backoff": 0.0,
         "options": {}, "on_failure": False, "code_hash": None, **fields,
     }  # fmt: skip
-    return FunctionConfig(**config)  # type: ignore[typeddict-item]
+    return cast("FunctionConfig", config)
 
 
 async def until(condition: Callable[[], Any], what: str) -> Any:

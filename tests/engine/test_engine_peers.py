@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
 from inngest_nb.engine import dispatch
 from inngest_nb.engine.engine import Engine
 from inngest_nb.protocol import Message
-
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function, log_of, until
 
 GO = {"name": "app/go", "data": {}}
@@ -32,7 +33,7 @@ def dead_pid() -> Iterator[int]:
         yield process.pid
 
 
-async def _started(engine: Engine, **config: float) -> tuple[ScriptedPeer, Message]:
+async def _started(engine: Engine, **config: Any) -> tuple[ScriptedPeer, Message]:
     peer = ScriptedPeer(engine, function(**config))
     await engine.send([GO])
     return peer, await peer.started()
@@ -133,9 +134,7 @@ async def test_a_report_that_is_repeated_is_answered_and_not_kept_twice(engine: 
 
 
 @pytest.mark.parametrize("due", ["while away", "afterwards"])
-async def test_a_next_attempt_is_asked_for_once_over_a_reconnect(
-    engine: Engine, clock: MovableClock, due: str
-) -> None:
+async def test_a_next_attempt_is_asked_for_once_over_a_reconnect(engine: Engine, clock: MovableClock, due: str) -> None:
     peer, run = await _started(engine, backoff=60.0)
     step = peer.step_failed(run, "fetch")
     await until(lambda: engine.core.journal.steps(run["run_id"]), "the attempt in the journal")
@@ -182,7 +181,9 @@ async def test_a_connection_that_was_replaced_takes_nothing_with_it_when_it_ends
 async def test_what_a_lost_step_had_published_is_rolled_back(engine: Engine) -> None:
     peer, run = await _started(engine)
     about = {"run_id": run["run_id"], "fn_id": "app-fn"}
-    peer.say({"op": "publish", "channel": "chat", "topic": "t", "data": '"void"', "step_id": "gen", "attempt": 0, **about})
+    peer.say(
+        {"op": "publish", "channel": "chat", "topic": "t", "data": '"void"', "step_id": "gen", "attempt": 0, **about}
+    )
     peer.close()
     again = await ScriptedPeer(engine, function(), worker_id="peer-2").started()
     assert again["run_id"] == run["run_id"]

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
+
 from inngest_nb.engine.engine import Engine
 from inngest_nb.errors import EventInvalidError, FunctionNotFoundError, RunNotFoundError
 from inngest_nb.protocol import Message
-
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function, log_of, until
 
 GO = {"name": "app/go", "data": {"n": 1}}

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
+
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.views import run_view
 from inngest_nb.protocol import Message
-
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function, log_of, until
 
 GO = {"name": "app/go", "data": {"n": 1}}
@@ -137,7 +137,7 @@ async def test_open_waits_are_taken_up_after_a_restart(engines: Engines, clock: 
 
 @pytest.mark.parametrize("event", [{"event": "app/answer"}, {}])
 async def test_what_was_due_while_the_engine_was_down_is_done_at_its_start(
-    engines: Engines, clock: MovableClock, event: dict[str, str]
+    engines: Engines, clock: MovableClock, event: dict[str, Any]
 ) -> None:
     engine = await engines.start()
     peer, run = await _started(engine)
@@ -197,7 +197,9 @@ async def test_a_remembered_wait_that_ends_while_its_peer_is_away_is_told_too(en
     engine = await engines.start()
     peer, run = await _started(engine)
     one, two = peer.step_wait(run, "one", event="app/one"), peer.step_wait(run, "two", event="app/two", index=1)
-    await until(lambda: engine.core.journal.rows("SELECT 1 FROM waits WHERE (SELECT count(*) FROM waits) = 2"), "both waits")
+    await until(
+        lambda: engine.core.journal.rows("SELECT 1 FROM waits WHERE (SELECT count(*) FROM waits) = 2"), "both waits"
+    )
     engine = await engines.restart(engine)
     await engine.send([{"name": "app/one"}])
     peer = ScriptedPeer(engine, function())
