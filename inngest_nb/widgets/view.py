@@ -18,11 +18,11 @@ from inngest_nb.widgets.source import Closer, ViewSource
 __all__ = ["View"]
 
 _MODULE, _STYLE = assets()
-#: A trusted notebook without its kernel says "model not found" in the place of each widget, where the snapshot is all
-#: there is to see. Untrusted ones do not try, and drop the style.
+#: In the place of each widget a trusted notebook says "Loading widget..." where it has no kernel and "model not found"
+#: where the kernel is another one; the snapshot is then all there is to see. Untrusted ones do not try, and drop the style.
 _HIDE_LOST_WIDGET = (
-    "<style>.jp-OutputArea-child:has(.inb-snapshot)+.jp-OutputArea-child:has(>.jp-OutputArea-output.jupyter-widgets)"
-    "{display:none}</style>"
+    "<style>.jp-OutputArea-child:has(.inb-snapshot)+.jp-OutputArea-child:has(>.jp-OutputArea-output.lm-Panel)"
+    ":not(:has(>.jp-OutputArea-output>*)){display:none}</style>"
 )
 
 

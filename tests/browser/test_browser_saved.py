@@ -56,12 +56,12 @@ def test_a_saved_notebook_shows_the_last_state_anywhere(
 def pages(
     notebook: nbformat.NotebookNode, file: Path, lab: JupyterServer, context: BrowserContext, folder: Path
 ) -> Iterator[Page]:
-    """The ways to look at it: a new kernel that knows nothing, no kernel at all and untrusted, an HTML page."""
+    """The ways to look at it: with a new kernel, without any, untrusted and trusted, and as an HTML page."""
     fresh = Notebook(context.new_page(), lab, file.name)
     fresh.shut_down()
     fresh.open()
     assert is_trusted(fresh)
-    fresh.page.locator(".jp-OutputArea-output.jupyter-widgets").first.wait_for(state="attached")
+    fresh.page.locator(".jp-OutputArea-output", has_text="model not found").first.wait_for(state="attached")
     yield fresh.page
 
     # Written by another program for a language that has no kernel here: Jupyter does not trust it.
@@ -71,6 +71,15 @@ def pages(
     untrusted.open_without_kernel()
     assert not is_trusted(untrusted)
     yield untrusted.page
+
+    # The same after somebody has said that it may be trusted: now the widgets are tried, and never come.
+    trusted = Notebook(context.new_page(), lab, "untrusted.ipynb")
+    trusted.open_without_kernel()
+    trusted.command("notebook:trust")
+    trusted.page.locator(".jp-Dialog .jp-mod-accept").click()
+    trusted.until_true(lambda: is_trusted(trusted))
+    trusted.page.locator(".jp-OutputArea-output", has_text="Loading widget").first.wait_for(state="attached")
+    yield trusted.page
 
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(folder), str(file)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
