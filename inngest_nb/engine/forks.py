@@ -50,7 +50,7 @@ class Forks:
         if resume and run.status not in ENDED:
             raise ForkError(f"run {run.id} has not ended ({run.status}); cancel it first, or let it go on")
         kept = self._kept(run, from_step, edits, resume=resume)
-        about = {"forked_from": run.id, "forked_at_step": from_step, "fresh": not kept, "wake_at": None}
+        about = {"forked_from": run.id, "forked_at_step": from_step, "fresh": not kept, "wake_at": None, "steps": None}
         plan = Plan(run.event)
         fork = self._core.admission.add_run(function, run.events, plan, **about)
         plan.writes += [add_step(fork.id, row, row.code_hash) for row in kept]

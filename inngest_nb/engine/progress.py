@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import orjson
 
+from inngest_nb.engine import limits
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.backoff import retry_delay_ms
 from inngest_nb.engine.functions import Function
@@ -17,8 +18,6 @@ from inngest_nb.hub import Publish
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
 from inngest_nb.store.writer import Ack
-
-MAX_STEPS = 1000
 
 
 class Progress:
@@ -39,6 +38,14 @@ class Progress:
         run.fresh = False
         if message.get("again") and self._known(run, message):
             return
+        too_much = limits.count(run, message, self._core.journal)
+        if too_much is None:
+            self.keep_step(run, message)
+        else:
+            self.end(run, "failed", error=too_much)
+
+    def keep_step(self, run: Run, message: Message) -> None:
+        """Keep the outcome of an attempt."""
         function = self._function(run)
         retry_at = self._retry_at(function, message) if "error" in message else None
         if "output" in message:

@@ -80,6 +80,8 @@ class Run:
     keys: str | None = None  # its flow-control keys, as JSON text
     slots: tuple[tuple[str, int], ...] = ()
     passed_throttle: bool = False
+    steps: int | None = 0  # how many it has reported; None: ask the journal
+    state_bytes: int = 0  # what their outputs take
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered

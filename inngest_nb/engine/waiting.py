@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from inngest_nb.engine import limits
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
 from inngest_nb.engine.lifecycle import ms, wait_extra
@@ -40,6 +41,10 @@ class Waiting:
         """The body waits: index the wait at once, keep it, and note when nothing of the run is executing."""
         run.fresh = False
         if message.get("again") and self._known(run, message["hash"]):
+            return
+        too_much = limits.check_wait(message, self._core.clock.now()) or limits.count(run, message, self._core.journal)
+        if too_much is not None:
+            self._core.progress.end(run, "failed", error=too_much)
             return
         plan = self._plan_invoke(run, message) if message["kind"] == "invoke" else None
         if message["kind"] == "invoke" and plan is None:
@@ -120,18 +125,19 @@ class Waiting:
         return True
 
     def _plan_invoke(self, run: Run, message: Message) -> Plan | None:
-        """The run to start; None, and a failed step, if there is no such function."""
+        """The run to start; None, and a failed step, if there is no such function, or its rate limit drops the event."""
         function = self._core.functions.get(message["function_id"])
+        problem = f"could not find function with ID: {message['function_id']}"
         if function is not None:
-            self._invoking.add((run.id, message["hash"]))
-            return self._core.intake.plan_invoke(function, orjson.loads(message["data"]), run, message["hash"])
-        error: ErrorInfo = {
-            "name": "Error",
-            "message": f"could not find function with ID: {message['function_id']}",
-            "stack": None,
-        }
+            plan = self._core.intake.plan_invoke(function, orjson.loads(message["data"]), run, message["hash"])
+            if plan.runs:
+                self._invoking.add((run.id, message["hash"]))
+                return plan
+            self._core.intake.withdraw(plan)
+            problem = "invoked function is rate limited"
+        error: ErrorInfo = {"name": "Error", "message": problem, "stack": None}
         failed = {**message, "error": error, "ended_at": self._core.clock.now(), "attempt": 0, "retriable": False}
-        self._core.progress.step_done(run, failed)
+        self._core.progress.keep_step(run, failed)
         return None
 
     # -- ending ----------------------------------------------------------------------------------
@@ -187,6 +193,7 @@ class Waiting:
             return
         run.open_waits.discard(step_hash)
         rows = self._core.journal.steps(run_id, step_hash)
+        run.state_bytes += len(rows[-1].output or "")
         function = self._core.functions.get(run.fn_id)
         extra = next((wait_extra(row) for row in self._core.journal.rows(SQL.wait_of_step, run_id, step_hash)), {})
         self._core.lifecycle.step_changed(run, rows[-1], function, **extra)

@@ -10,6 +10,8 @@ import pytest_asyncio
 
 from inngest_nb import links
 from inngest_nb.engine.engine import Engine
+from tests.engine.clock import TestClock
+from tests.engine.flow import Rig
 from tests.engine.peer import Engines, MovableClock
 
 
@@ -37,6 +39,14 @@ async def engines(data_dir: Path, clock: MovableClock) -> AsyncIterator[Engines]
 async def engine(engines: Engines) -> Engine:
     """A running engine."""
     return await engines.start()
+
+
+@pytest_asyncio.fixture
+async def rig(data_dir: Path) -> AsyncIterator[Rig]:
+    """An engine to be started, on a clock that stands still, and stopped at the end."""
+    rig = Rig(data_dir, TestClock())
+    yield rig
+    await rig.engine.stop()
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ class ScriptedPeer:
     def step_wait(self, run: Message, step_id: str, *, seconds: float = 3600, index: int = 0, **more: Any) -> str:
         """Report a sleep, or with `event` (and `if_exp`) a wait."""
         wake_at = self.engine.core.clock.now() + int(seconds * 1e6)
-        kind = "wait_for_event" if "event" in more else "sleep"
+        kind = more.pop("kind", "wait_for_event" if "event" in more else "sleep")
         self.report(run, "step.wait", **_about(step_id, index), kind=kind, wake_at=wake_at, **more)
         self.report(run, "run.idle")
         return step_hash(step_id, 0)

@@ -112,7 +112,7 @@ def _rate(item: dict[str, Any] | None) -> Rate | None:
         limit=item["limit"],
         period_ms=to_milliseconds(item["period"]),
         key=item.get("key"),
-        burst=item.get("burst") or 1,
+        burst=1 if item.get("burst") is None else item["burst"],
     )
 
 

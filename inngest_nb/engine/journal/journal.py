@@ -73,7 +73,7 @@ class Journal:
         return Run(
             id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
             attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11], forked_from=row[12],
-            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17], keys=row[18], fresh=False, touched=None,
+            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17], keys=row[18], fresh=False, touched=None, steps=None,
         )  # fmt: skip
 
     def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
