@@ -91,6 +91,10 @@ class Dispatch:
         function = self._core.functions.get(fn_id)
         return function is not None and function.paused
 
+    def has_backlog(self, fn_id: str) -> bool:
+        """Whether a run of the function waits for somebody to have it."""
+        return self._core.peers.for_function(fn_id) is None and bool(self._queued.get(fn_id))
+
     # -- runs that go on -------------------------------------------------------------------------
 
     def go_on(self, run: Run, tell: Callable[[], None]) -> None:

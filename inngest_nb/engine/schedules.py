@@ -1,4 +1,8 @@
-"""Cron triggers: the next tick of each, on the engine's clock. Missed ticks are not made up."""
+"""Cron triggers: the next tick of each, on the engine's clock. Missed ticks are not made up.
+
+While nobody has the function, one run waits for whoever comes: a notebook that was closed for a week does not start with
+a week of ticks.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from inngest_nb.triggers import cron_jitter_ns, next_fires
 
 TIMER_EVENT = "inngest/scheduled.timer"
 _LEAST_JITTER_MS = 1000
+_LATEST_US = 60_000_000  # a tick that comes later than this (the machine slept) was missed
 
 
 class Schedules:
@@ -50,8 +55,10 @@ class Schedules:
         trigger = next((t for t in function.triggers if t.get("cron") == due.hash), None) if function else None
         if function is None or trigger is None:
             return
-        self._time(due.run_id, due.hash, max(due.at, self._core.clock.now() - 60_000_000))
-        self._core.intake.keep([self.plan_tick(function, trigger, due.at)])
+        late = self._core.clock.now() - due.at > _LATEST_US
+        self._time(due.run_id, due.hash, self._core.clock.now() if late else due.at)
+        if not late and not self._core.dispatch.has_backlog(due.run_id):
+            self._core.intake.keep([self.plan_tick(function, trigger, due.at)])
 
     def plan_tick(self, function: Function, trigger: dict[str, Any], at_us: int) -> Plan:
         """The run of one tick; the same tick starts it once."""

@@ -142,7 +142,7 @@ class ScriptedPeer:
 
     def step_done(self, run: Message, step_id: str, *, attempt: int = 0, index: int = 0, **outcome: Any) -> str:
         """Report an attempt that ended with `output` (JSON text) or `error`; returns the step's hash."""
-        about = _about(step_id, index) | {"kind": outcome.pop("kind", "run"), "attempt": attempt}
+        about = self._about(step_id, index) | {"kind": outcome.pop("kind", "run"), "attempt": attempt}
         self.report(run, "step.done", **about, ended_at=self.engine.core.clock.now(), **outcome)
         return step_hash(step_id, 0)
 
@@ -154,9 +154,13 @@ class ScriptedPeer:
         """Report a sleep, or with `event` (and `if_exp`) a wait."""
         wake_at = self.engine.core.clock.now() + int(seconds * 1e6)
         kind = more.pop("kind", "wait_for_event" if "event" in more else "sleep")
-        self.report(run, "step.wait", **_about(step_id, index), kind=kind, wake_at=wake_at, **more)
+        self.report(run, "step.wait", **self._about(step_id, index), kind=kind, wake_at=wake_at, **more)
         self.report(run, "run.idle")
         return step_hash(step_id, 0)
+
+    def _about(self, step_id: str, index: int) -> dict[str, Any]:
+        now = self.engine.core.clock.now()
+        return {"hash": step_hash(step_id, 0), "step_id": step_id, "index": index, "started_at": now}
 
     def done(self, run: Message, output: Any = None) -> None:
         """Report that the body returned."""
@@ -175,11 +179,6 @@ class ScriptedPeer:
 def error(name: str = "ValueError", message: str = "boom") -> dict[str, Any]:
     """An error as a worker describes it."""
     return {"name": name, "message": message, "stack": None}
-
-
-def _about(step_id: str, index: int) -> dict[str, Any]:
-    now = time.time_ns() // 1000
-    return {"hash": step_hash(step_id, 0), "step_id": step_id, "index": index, "started_at": now}
 
 
 def log_of(engine: Engine, channel: str) -> list[dict[str, Any]]:
