@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inngest_nb.clock import Clock
-from inngest_nb.errors import PayloadError
+from inngest_nb.errors import JournalCorrupt, PayloadError
 from inngest_nb.hub.log import ChannelLog, Publish
 from inngest_nb.hub.subscription import Since, Subscription
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
-from inngest_nb.store.database import explain
+from inngest_nb.store.database import explain, find_damage
 
 MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
@@ -47,11 +47,14 @@ class Hub:
 
     def _highest_id(self, path: Path | str) -> int:
         try:
+            open_since = self._reader.execute(_SQL.get_meta, ("open_since_boot",)).fetchone()
+            if open_since and open_since[0] != "":
+                find_damage(self._reader, path)
             return int(self._reader.execute(_SQL.last_channel_id).fetchone()[0])
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, JournalCorrupt) as exc:
             self._reader.close()
             self._writer.discard()
-            raise explain(exc, path) from exc
+            raise explain(exc, path) if isinstance(exc, sqlite3.Error) else exc from None
 
     # -- publishing ----------------------------------------------------------------------------
 

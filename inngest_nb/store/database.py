@@ -15,6 +15,7 @@ _REASONS = {
     "SQLITE_IOERR": "the disk reports an I/O error (or a quota is used up)",
     "SQLITE_BUSY": "another process holds a write lock on it",
 }
+_CHECK_BELOW_BYTES = 200_000_000
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -57,6 +58,21 @@ def connect_reader(path: Path | str, *, check_same_thread: bool = False) -> sqli
         raise explain(exc, path) from exc
 
 
+def find_damage(reader: sqlite3.Connection, path: Path | str) -> None:
+    """After an unclean stop: look at a store before anything is built on it, unless that would take long.
+
+    Raises:
+        JournalCorrupt: it is damaged.
+    """
+    try:
+        if Path(path).stat().st_size < _CHECK_BELOW_BYTES:
+            (verdict,) = reader.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+    except sqlite3.DatabaseError as exc:
+        raise _damaged(exc, path) from exc
+
+
 def _migrate(connection: sqlite3.Connection, package: str, path: Path | str) -> None:
     """Create the schema, or apply every `migrations/NNNN_*.sql` above the stored version."""
     root = files(package)
@@ -97,12 +113,16 @@ def explain(exc: sqlite3.Error, path: Path | str) -> InngestError:
     """Return the error of ours that says what `exc` means for the user."""
     name: str = getattr(exc, "sqlite_errorname", None) or ""
     if name.startswith(_DAMAGE):
-        return JournalCorrupt(
-            f"{path} is damaged ({exc}). Nothing was written to it. Move the file aside and start again, or recover what "
-            f"is readable with: sqlite3 {path} .recover | sqlite3 recovered.db"
-        )
+        return _damaged(exc, path)
     reason = next((text for key, text in _REASONS.items() if name.startswith(key)), str(exc))
     return JournalUnavailable(
         f"{path} cannot be written now: {reason} ({name or exc}). Nothing new is acknowledged; everything acknowledged "
         "so far is kept, and work goes on by itself once writing succeeds again"
+    )
+
+
+def _damaged(exc: sqlite3.Error, path: Path | str) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"{path} is damaged ({exc}). Nothing was written to it. Move the file aside and start again, or recover what "
+        f"is readable with: sqlite3 {path} .recover | sqlite3 recovered.db"
     )

@@ -11,6 +11,7 @@ given with `persist` or `keep`: it holds its place in the order until the disk t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -120,9 +121,15 @@ class Writer:
                 self._one_by_one(batch, error)
             else:
                 self._sit_out(batch, error)
-        if self._connection is not None:
-            self._connection.close()
+        self._leave()
         self._on_loop(self._ended.set)
+
+    def _leave(self) -> None:
+        if self._connection is None:
+            return
+        with contextlib.suppress(sqlite3.Error):  # a later start will do it
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the readers, still open, could not
+        self._connection.close()
 
     def _one_by_one(self, batch: list[Entry], error: InngestError | None) -> None:
         """Something in the group is no value of a database: only who gave it is refused."""

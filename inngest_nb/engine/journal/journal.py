@@ -10,10 +10,9 @@ from typing import Any
 from inngest_nb.engine.records import Run, StepRow, StoredEvent
 from inngest_nb.errors import JournalCorrupt
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
-from inngest_nb.store.database import explain
+from inngest_nb.store.database import explain, find_damage
 
 SQL = load_queries("inngest_nb.engine.journal")
-_CHECK_BELOW_BYTES = 200_000_000
 
 
 class Journal:
@@ -32,20 +31,14 @@ class Journal:
         self.keep([(SQL.set_meta, ("clean", "0"))])
 
     def _check(self) -> None:
-        """After an unclean stop, look for damage before anything is built on the file."""
         try:
             clean = self.reader.execute(SQL.get_meta, ("clean",)).fetchone()
-            if clean and clean[0] == "0" and Path(self.path).stat().st_size < _CHECK_BELOW_BYTES:
-                (verdict,) = self.reader.execute("PRAGMA quick_check(1)").fetchone()
-                if verdict != "ok":
-                    raise sqlite3.DatabaseError(verdict)
-        except sqlite3.DatabaseError as exc:
+            if clean and clean[0] == "0":
+                find_damage(self.reader, self.path)
+        except (sqlite3.Error, JournalCorrupt) as exc:
             self.reader.close()
             self.writer.discard()
-            error = explain(exc, self.path)
-            raise (
-                error if isinstance(error, JournalCorrupt) else JournalCorrupt(f"{self.path} is damaged: {exc}")
-            ) from exc
+            raise explain(exc, self.path) if isinstance(exc, sqlite3.Error) else exc from None
 
     async def close(self) -> None:
         """Commit what is queued, mark the journal as cleanly closed."""
