@@ -13,8 +13,9 @@ from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
 from inngest_nb.engine.lifetime import is_cancel, plan_cancel
 from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import SKIPPED, Run, StoredEvent
+from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import WaitId
-from inngest_nb.errors import EventInvalidError, InngestError, StartRefused
+from inngest_nb.errors import EventInvalidError, InngestError, JournalUnavailable, StartRefused
 from inngest_nb.jsontext import dumps, loads
 
 _REMEMBERED_KEYS = 10_000
@@ -28,6 +29,7 @@ class Intake:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._keys: OrderedDict[str, str] = OrderedDict()
+        self._doubtful: set[str] = set()  # events whose commit failed: whether the disk has them is not known yet
 
     async def send(
         self,
@@ -140,7 +142,13 @@ class Intake:
     def _known(self, key: str | None) -> str | None:
         if key is None:
             return None
-        return self._keys.get(key) or self._core.journal.event_by_key(key)
+        known = self._keys.get(key) or self._core.journal.event_by_key(key)
+        if known in self._doubtful:
+            raise JournalUnavailable(
+                "this event was sent before, and whether it was kept is not known until the journal can be written again; "
+                "send it again then"
+            )
+        return known
 
     def _plan(
         self, event: StoredEvent, target: Function | None, key: str | None, *, parent: WaitId | None = None
@@ -174,11 +182,20 @@ class Intake:
         def then(error: InngestError | None) -> None:
             if error is None:
                 self.apply(plans)
-                return
-            for plan in plans:
-                self.withdraw(plan)
+            elif plans:
+                self._doubtful.update(plan.event.id for plan in plans)
+                self._core.journal.submit([], lambda _: self._find_out(plans), patient=True)
 
         return self._core.journal.commit([write for plan in plans for write in plan.writes], then)
+
+    def _find_out(self, plans: list[Plan]) -> None:
+        """A failed commit is unknown, not "no": now that the disk answers again, it says what it has."""
+        for plan in plans:
+            self._doubtful.discard(plan.event.id)
+            if self._core.journal.rows(SQL.event, plan.event.id):
+                self.apply([plan])
+            else:
+                self.withdraw(plan)
 
     def keep(self, plans: list[Plan]) -> None:
         """Commit what the engine itself has planned, however long that takes, and let it happen."""
@@ -202,6 +219,9 @@ class Intake:
         """What was planned is not to be: its commit failed, or nothing came of it."""
         for wait in plan.claims:
             self._core.waits.open(wait)
+            for row in () if is_cancel(wait) else self._core.journal.steps(*wait.id):
+                if row.status == "waiting":  # its time may have come while it was claimed
+                    self._core.timers.add(Due(row.retry_at or 0, row.op, *wait.id))
         for take_back in reversed(plan.undo):
             take_back()
         for key in [key for key, event_id in self._keys.items() if event_id == plan.event.id]:
