@@ -1,7 +1,8 @@
 """Would this run replay? The body is entered once more from the memos of a run; nothing of its steps is executed.
 
 What is looked for: steps that are no longer where they were, steps that are new, and side effects outside steps (files
-opened for writing, sockets, processes), which production would repeat at every step.
+opened for writing, sockets, processes), which production would repeat at every step. A side effect is prevented, and the
+body ends there: one is reported at a time.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ _EFFECTS = frozenset(
 _findings: contextvars.ContextVar[list[Finding] | None] = contextvars.ContextVar("inngest_nb_lint", default=None)
 _hooked = False
 _TIMEOUT_S = 30.0
+
+
+class _Prevented(BaseException):
+    """A side effect outside of a step, which linting must not cause: the body ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +143,14 @@ def _compare(
         if was["hash"] != step["hash"]:
             text = f"step {step['step_id']!r} is met where {was['step_id']!r} was"
             findings.append(Finding("moved", step["step_id"], text))
-    if not any(finding.kind == "new" for finding in findings):
+    prevented = (outcome or "").startswith(_Prevented.__name__)
+    if not prevented and not any(finding.kind == "new" for finding in findings):
         for step_hash, step in steps.items():
             if step_hash not in order:
                 findings.append(
                     Finding("missing", step["step_id"], f"step {step['step_id']!r} of the run is not met any more")
                 )
-    if status == "completed" and outcome not in (None, "run.done"):
+    if status == "completed" and not prevented and outcome not in (None, "run.done"):
         findings.append(Finding("moved", None, f"the run completed, but from its memos the body now raises {outcome}"))
     return findings
 
@@ -165,13 +171,9 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event == "open" and not _writes(args):
         return
     what = " ".join(str(arg) for arg in args[:1])
-    findings.append(
-        Finding(
-            "side effect",
-            None,
-            f"{event} {what} happens outside of a step, and would happen again at every step".replace("  ", " "),
-        )
-    )
+    text = f"{event} {what} happens outside of a step, and would happen again at every step"
+    findings.append(Finding("side effect", None, text))
+    raise _Prevented(text)
 
 
 def _writes(args: tuple[Any, ...]) -> bool:

@@ -48,7 +48,7 @@ class Core:
         self.journal, self.hub, self.clock, self.loop, self.rng = journal, hub, clock, loop, rng
         self.functions = Functions()
         self.peers = Peers()
-        self.waits = Waits()
+        self.waits = Waits(journal.condition)
         self.capacity = Capacity()
         self.log = logging.getLogger("inngest_nb")
         self.lifecycle = Lifecycle(hub, clock)

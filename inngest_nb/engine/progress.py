@@ -222,7 +222,9 @@ class Progress:
             await self._core.hub.written()
         self._core.lifecycle.run_changed(run, self._function(run))
         struck: Write = (SQL.end_outbox, (f"{run.id}:end",))
-        self._core.hub.written().add_done_callback(lambda _: self._core.journal.keep([struck]))
+        written = self._core.hub.written()
+        written.add_done_callback(lambda _: self._core.journal.keep([struck]))
+        await written  # whoever waited for the run finds all its messages
 
     # -- helpers -------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ def take_up(core: Core) -> None:
         event_id, trigger, data, user, ts = event
         stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)
         core.waits.add((run_id, step_hash), name, expression, stored.as_object())
+        core.waits.kept((run_id, step_hash))
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
         if "ended" not in message:

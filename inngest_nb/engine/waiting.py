@@ -64,6 +64,8 @@ class Waiting:
         self, kept: asyncio.Future[None], run: Run, row: StepRow, message: Message, plan: Plan | None
     ) -> None:
         await kept
+        if "event" in message:
+            self._core.waits.kept((run.id, row.hash))
         if plan is not None:
             self._core.intake.apply([plan])
         if run.status in ENDED or row.hash not in run.open_waits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from inngest_nb.engine.records import StoredEvent
@@ -12,7 +13,7 @@ WaitId = tuple[str, str]  # run id, step hash
 
 
 class OpenWait(NamedTuple):
-    """A wait: what it is called, the event it is for, and what must hold."""
+    """A wait: what it is called, the event it is for, and what must hold (None: nothing)."""
 
     id: WaitId
     event_name: str
@@ -20,12 +21,19 @@ class OpenWait(NamedTuple):
 
 
 class Waits:
-    """The open waits of all runs; each is claimed by the first event that matches it."""
+    """The open waits of all runs; each is claimed by the first event that matches it.
 
-    def __init__(self) -> None:
+    A condition that is in the journal is not kept in memory: `load` brings it back for an event that may match it.
+    """
+
+    def __init__(self, load: Callable[[WaitId], Bound | None]) -> None:
+        self._load = load
         self._index: WaitIndex[WaitId] = WaitIndex()
-        self._open: dict[WaitId, OpenWait] = {}
-        self._by_run: dict[str, set[str]] = {}
+        self._open: dict[WaitId, OpenWait | None] = {}  # None: its condition is in the journal
+        self._by_run: dict[str, tuple[str, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     def __contains__(self, wait: WaitId) -> bool:
         return wait in self._open
@@ -44,24 +52,26 @@ class Waits:
             return
         self._index.add(wait.id, wait.event_name, wait.bound)
         self._open[wait.id] = wait
-        self._by_run.setdefault(wait.id[0], set()).add(wait.id[1])
+        run_id, step_hash = wait.id
+        self._by_run[run_id] = (*self._by_run.get(run_id, ()), step_hash)
+
+    def kept(self, wait: WaitId) -> None:
+        """The wait is in the journal now."""
+        if self._open.get(wait) is not None:
+            self._open[wait] = None
+            self._index.lighten(wait)
 
     def claim(self, event: StoredEvent) -> list[OpenWait]:
         """Close and return every wait that the event ends."""
         view = event.as_object()
-        matched = [self._open[wait] for wait in self._index.candidates(view) if self._matches(wait, view)]
+        candidates = (self._condition(wait, event.name) for wait in self._index.candidates(view))
+        matched = [wait for wait in candidates if _matches(wait.bound, view)]
         for wait in matched:
             self.discard(wait.id)
         return matched
 
-    def _matches(self, wait: WaitId, event: dict[str, Any]) -> bool:
-        bound = self._open[wait].bound
-        if bound is None:
-            return True
-        try:
-            return bound.matches(event)
-        except ExpressionError:  # an expression that fails on this event does not match it
-            return False
+    def _condition(self, wait: WaitId, event_name: str) -> OpenWait:
+        return self._open[wait] or OpenWait(wait, event_name, self._load(wait))
 
     def discard(self, wait: WaitId) -> bool:
         """Close a wait; returns whether it was open."""
@@ -69,13 +79,24 @@ class Waits:
             return False
         del self._open[wait]
         self._index.remove(wait)
-        hashes = self._by_run[wait[0]]
-        hashes.discard(wait[1])
-        if not hashes:
-            del self._by_run[wait[0]]
+        run_id, step_hash = wait
+        left = tuple(other for other in self._by_run[run_id] if other != step_hash)
+        if left:
+            self._by_run[run_id] = left
+        else:
+            del self._by_run[run_id]
         return True
 
     def discard_run(self, run_id: str) -> None:
         """Close every wait of a run."""
-        for step_hash in list(self._by_run.get(run_id, ())):
+        for step_hash in self._by_run.get(run_id, ()):
             self.discard((run_id, step_hash))
+
+
+def _matches(bound: Bound | None, event: dict[str, Any]) -> bool:
+    if bound is None:
+        return True
+    try:
+        return bound.matches(event)
+    except ExpressionError:  # an expression that fails on this event does not match it
+        return False

@@ -56,12 +56,21 @@ class _ByName(Generic[Id]):
         yield from self.others
 
 
+class Lightened:
+    """What the index needs of a condition that somebody else keeps."""
+
+    __slots__ = ("index_terms",)
+
+    def __init__(self, index_terms: tuple[Term | None, ...]) -> None:
+        self.index_terms = index_terms
+
+
 class WaitIndex(Generic[Id]):
     """The open waits in memory; one thread."""
 
     def __init__(self) -> None:
         self._names: dict[str, _ByName[Id]] = {}
-        self._waits: dict[Id, tuple[str, Bound]] = {}
+        self._waits: dict[Id, tuple[str, Bound | Lightened]] = {}
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -75,6 +84,11 @@ class WaitIndex(Generic[Id]):
         bound = bound or ANY
         self._waits[wait_id] = (event_name, bound)
         self._names.setdefault(event_name, _ByName()).add(wait_id, _terms(bound))
+
+    def lighten(self, wait_id: Id) -> None:
+        """Let go of the condition of a wait, which is on disk: `candidates` finds it as before."""
+        event_name, bound = self._waits[wait_id]
+        self._waits[wait_id] = (event_name, Lightened(bound.index_terms))
 
     def remove(self, wait_id: Id) -> None:
         """Forget a wait; an unknown id is no error, since a wait may be resolved and expire at once."""
@@ -92,11 +106,12 @@ class WaitIndex(Generic[Id]):
         return [] if waits is None else list(dict.fromkeys(waits.candidates(event)))
 
     def matching(self, event: Mapping[str, Any]) -> list[Id]:
-        """The waits that this event satisfies."""
-        return [wait_id for wait_id in self.candidates(event) if self._waits[wait_id][1].matches(event)]
+        """The waits that this event satisfies, of those whose condition is kept here."""
+        found = ((wait_id, self._waits[wait_id][1]) for wait_id in self.candidates(event))
+        return [wait_id for wait_id, bound in found if isinstance(bound, Bound) and bound.matches(event)]
 
 
-def _terms(bound: Bound) -> tuple[Term, ...] | None:
+def _terms(bound: Bound | Lightened) -> tuple[Term, ...] | None:
     """One term for each alternative, or None when an alternative has none."""
     terms = tuple(term for term in bound.index_terms if term is not None)
     return terms if len(terms) == len(bound.index_terms) else None

@@ -181,6 +181,9 @@ def test_lint_finds_moved_new_and_missing_steps_and_side_effects(client: nb.Inng
     (finding,) = run.lint()
     assert finding.kind == "side effect"
     assert str(tmp_path / "outside") in finding.text
+    (tmp_path / "outside").write_text("kept")
+    run.lint()
+    assert (tmp_path / "outside").read_text() == "kept"
 
 
 def test_diff_aligns_two_runs_by_step(client: nb.Inngest) -> None:

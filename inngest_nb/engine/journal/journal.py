@@ -9,6 +9,7 @@ from typing import Any
 
 from inngest_nb.engine.records import Run, StepRow, StoredEvent
 from inngest_nb.errors import JournalCorrupt
+from inngest_nb.expressions import Bound, bind
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
@@ -78,6 +79,11 @@ class Journal:
     def event(self, internal_id: str) -> StoredEvent:
         """One event."""
         return _event(internal_id, self.reader.execute(SQL.event, (internal_id,)).fetchone())
+
+    def condition(self, wait: tuple[str, str]) -> Bound | None:
+        """The condition of a wait that was registered; None where any event will do."""
+        expression, *event = self.reader.execute(SQL.condition, wait).fetchone()
+        return None if expression is None else bind(expression, _event("", tuple(event)).as_object())
 
     def event_by_key(self, key: str) -> str | None:
         """The id of the event accepted earlier under an idempotency key."""
