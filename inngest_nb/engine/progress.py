@@ -126,14 +126,14 @@ class Progress:
     def peer_back(self, run: Run, *, remembered: bool) -> None:
         """The run's peer has a new connection: it reports again what was not answered, and is told what came due.
 
-        An engine that does not remember the run does not know which attempts the peer is making already.
+        An engine that does not remember the run does not know which attempts the peer is making already, and offers them
+        all; the peer knows.
         """
         offered, run.offered = run.offered, set()
         rows = self._core.journal.steps(run.id)
         if not remembered:
             self._core.lifecycle.recall_unsettled(run, rows)
-        last = {row.hash: row for row in rows} if remembered else {}
-        for row in last.values():
+        for row in {row.hash: row for row in rows}.values():
             if row.status == "retrying" and (row.hash, row.attempt + 1) not in offered:
                 self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
         self._core.waiting.peer_back(run)

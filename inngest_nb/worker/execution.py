@@ -313,6 +313,8 @@ class Execution:
         self.unacknowledged[step] = message
         self.worker.post(message)
         reply = await self._receive(step)
+        while reply["op"] == "step.again" and reply["attempt"] <= message["attempt"]:
+            reply = await self._receive(step)  # an offer that was repeated after a reconnect: it was taken already
         self.unacknowledged.pop(step, None)
         return reply
 
@@ -332,9 +334,9 @@ class Execution:
     def deliver(self, message: Message) -> None:
         """The engine answered."""
         future = self._mail.get(message["hash"])
-        if future is None:
+        if future is None or future.done():
             self._early[message["hash"]] = message
-        elif not future.done():
+        else:
             future.set_result(message)
 
     # -- publishing ----------------------------------------------------------------------------
