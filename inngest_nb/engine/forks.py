@@ -26,14 +26,14 @@ class Forks:
 
         `action` is "reused", "reused, output edited" or "runs again".
         """
-        kept = {row.hash: row for row in self._kept(run, from_step, edits, resume=resume)}
+        kept = {row.hash for row in self._kept(run, from_step, edits, resume=resume)}
         function = self._core.functions.get(run.fn_id)
         known = set(function.config.get("step_hashes") or ()) if function else set()
         plan: dict[str, dict[str, Any]] = {}
         for row in self._core.journal.steps(run.id):
             action = "runs again"
             if row.hash in kept:
-                action = "reused, output edited" if row.step_id in edits else "reused"
+                action = "reused, output edited" if {row.step_id, row.hash} & edits.keys() else "reused"
             changed = bool(row.code_hash and known and row.code_hash not in known)
             plan[row.hash] = {
                 "step_id": row.step_id,
@@ -60,38 +60,49 @@ class Forks:
     def _kept(self, run: Run, from_step: str | None, edits: dict[str, Any], *, resume: bool) -> list[StepRow]:
         rows = self._core.journal.steps(run.id)
         good = [row for row in rows if row.status in GOOD]
-        self._check_edits(run, good, edits)
+        outputs = {_one(run, good, step, "completed step").hash: _text(step, edits[step]) for step in edits}
         if from_step is not None:
-            begin = self._begin(run, rows, from_step)
-            good = [row for row in good if row.ended_at is not None and row.ended_at <= begin]
+            first = _one(run, rows, from_step, "step")
+            begin = min((row.started_at, row.index) for row in rows if row.hash == first.hash)
+            good = [row for row in good if _ended(row) < begin and row.hash != first.hash]
+            _check_reach(from_step, outputs, good)
         elif edits:
-            last = max(row.ended_at or 0 for row in good if row.step_id in edits)
-            good = [row for row in good if (row.ended_at or 0) <= last]
+            last = max(_ended(row) for row in good if row.hash in outputs)
+            good = [row for row in good if _ended(row) <= last]
         elif not resume:
             return []
-        return [replace(row, output=dumps(edits[row.step_id])) if row.step_id in edits else row for row in good]
+        return [replace(row, output=outputs.get(row.hash, row.output)) for row in good]
 
-    def _begin(self, run: Run, rows: list[StepRow], from_step: str) -> int:
-        """When the step began for the first time."""
-        named = [row for row in rows if from_step in (row.hash, row.step_id)]
-        if not named:
-            known = ", ".join(dict.fromkeys(repr(row.step_id) for row in rows)) or "none"
-            raise ForkError(f"run {run.id} has no step {from_step!r}; its steps: {known}")
-        hashes = {row.hash for row in named}
-        if len(hashes) > 1:
-            raise ForkError(
-                f"run {run.id} has {len(hashes)} steps called {from_step!r}; name one by its hash: {', '.join(sorted(hashes))}"
-            )
-        return min(row.started_at for row in named)
 
-    def _check_edits(self, run: Run, good: list[StepRow], edits: dict[str, Any]) -> None:
-        known = {row.step_id for row in good}
-        for step_id, output in edits.items():
-            if step_id not in known:
-                raise ForkError(
-                    f"run {run.id} has no completed step {step_id!r} whose output could be edited; completed: {sorted(known)}"
-                )
-            try:
-                dumps(output)
-            except TypeError as exc:
-                raise ForkError(f"the edited output of step {step_id!r} must be JSON: {exc}") from None
+def _ended(row: StepRow) -> tuple[int, int]:
+    """When the step ended; of two at the same microsecond the one that the body met first."""
+    return (row.ended_at or 0, row.index)
+
+
+def _one(run: Run, rows: list[StepRow], named: str, what: str) -> StepRow:
+    """The step of this name or hash."""
+    found = {row.hash: row for row in rows if named in (row.hash, row.step_id)}
+    if not found:
+        known = ", ".join(dict.fromkeys(repr(row.step_id) for row in rows)) or "none"
+        raise ForkError(f"run {run.id} has no {what} {named!r}; its {what}s: {known}")
+    if len(found) > 1:
+        raise ForkError(
+            f"run {run.id} has {len(found)} steps called {named!r}; name one by its hash: {', '.join(sorted(found))}"
+        )
+    return next(iter(found.values()))
+
+
+def _text(step: str, output: Any) -> str:
+    try:
+        return dumps(output)
+    except TypeError as exc:
+        raise ForkError(f"the edited output of step {step!r} must be JSON: {exc}") from None
+
+
+def _check_reach(from_step: str, outputs: dict[str, str], kept: list[StepRow]) -> None:
+    lost = outputs.keys() - {row.hash for row in kept}
+    if lost:
+        raise ForkError(
+            f"an edited output would not be used: its step had not completed when {from_step!r} began, so it runs again "
+            f"({', '.join(sorted(lost))}). Leave it out, or leave out from_step"
+        )

@@ -142,8 +142,8 @@ class ScriptedPeer:
 
     def step_done(self, run: Message, step_id: str, *, attempt: int = 0, index: int = 0, **outcome: Any) -> str:
         """Report an attempt that ended with `output` (JSON text) or `error`; returns the step's hash."""
-        about = self._about(step_id, index) | {"kind": outcome.pop("kind", "run"), "attempt": attempt}
-        self.report(run, "step.done", **about, ended_at=self.engine.core.clock.now(), **outcome)
+        about = self._about(step_id, index) | {"kind": "run", "attempt": attempt, **outcome}
+        self.report(run, "step.done", ended_at=self.engine.core.clock.now(), **about)
         return step_hash(step_id, 0)
 
     def step_failed(self, run: Message, step_id: str, *, attempt: int = 0, **more: Any) -> str:

@@ -90,8 +90,9 @@ async def test_the_preview_names_every_step_and_says_whose_code_has_changed(rig:
 async def test_a_step_that_is_not_there_or_not_one_is_refused(rig: Rig) -> None:
     run = await _steps(rig, "a", "b")
     for how, said in (
-        ({"from_step": "z"}, r"no step 'z'; its steps: 'a', 'b'"),
-        ({"steps": {"z": 1}}, r"no completed step 'z' whose output could be edited; completed: \['a', 'b'\]"),
+        ({"from_step": "z"}, "no step 'z'; its steps: 'a', 'b'"),
+        ({"steps": {"z": 1}}, "no completed step 'z'; its completed steps: 'a', 'b'"),
+        ({"from_step": "a", "steps": {"b": 1}}, "had not completed when 'a' began"),
         ({"steps": {"a": object()}}, "must be JSON"),
     ):
         about: dict[str, Any] = {"from_step": None, "steps": {}, **how}
@@ -171,3 +172,20 @@ async def test_waits_and_sleeps_that_are_over_are_kept_like_steps(rig: Rig) -> N
     fork = await _fork(rig, rig.runs()[0], resume=True)
     assert (fork["memos"], fork["waiting"]) == ({nap: "null", gone: "null"}, [])
     assert opened not in fork["memos"]
+
+
+async def test_steps_of_one_name_are_told_apart_by_their_hashes(rig: Rig) -> None:
+    await rig.start(limited())
+    await rig.send(go())
+    start = rig.starts[rig.running[0]]
+    hashes = [step_hash("s", repeat) for repeat in range(3)]
+    for index, found in enumerate(hashes):
+        rig.peer.step_done(start, "s", index=index, output=str(index), hash=found)
+    await rig.finish(start["run_id"])
+    run = rig.runs()[0]
+    with pytest.raises(ForkError, match="has 3 steps called 's'; name one by its hash"):
+        await rig.engine.rerun(run.id, from_step="s", steps={}, resume=False)
+    with pytest.raises(ForkError, match="has 3 steps called 's'; name one by its hash"):
+        await rig.engine.rerun(run.id, from_step=None, steps={"s": 1}, resume=False)
+    fork = await _fork(rig, run, from_step=hashes[2], steps={hashes[0]: "new"})
+    assert fork["memos"] == {hashes[0]: '"new"', hashes[1]: "1"}
