@@ -51,14 +51,23 @@ class Intake:
         ]
         ids: list[str] = []
         plans: list[Plan] = []
+        repeated: list[str] = []
         for position, event in enumerate(checked):
             event_key = f"{key}:{position}" if key else None
             known = self._known(event_key)
             if known is None:
                 plans.append(self._plan(self._store(event, user), None, event_key))
+            elif event_key is not None:
+                repeated.append(event_key)
             ids.append(known or plans[-1].event.id)
         await self.commit(plans)  # even without plans: a known id may still be on its way to the disk
+        self._check_kept(repeated)
         return ids
+
+    def _check_kept(self, keys: list[str]) -> None:
+        """The first delivery of what is delivered again was on its way to the disk: it may have failed since."""
+        if not all(self._known(key) for key in keys):
+            raise JournalUnavailable("an earlier delivery of this event could not be made durable; send it again")
 
     async def start(
         self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None
@@ -68,7 +77,8 @@ class Intake:
         known = self._known(key)
         plans = [] if known else [self._plan(self._store(checked, user), function, key)]
         await self.commit(plans)
-        if known:
+        if known and key:
+            self._check_kept([key])
             return self._started_by(known, function)
         if not plans[0].runs:
             raise StartRefused(
