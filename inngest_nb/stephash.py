@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # the same few ids in every run: one string for all of them
 def step_hash(step_id: str, repeat: int = 0) -> str:
     """The hash of a step id met for the (repeat + 1)-th time; text is hashed as UTF-8, as it is.
 

@@ -84,7 +84,7 @@ def run(
     return False if value is UNKNOWN else value
 
 
-@functools.lru_cache(maxsize=10_000)
+@functools.lru_cache(maxsize=1_000)
 def compiled(text: str) -> Expression:
     """The expression of a text, made once.
 
