@@ -1,0 +1,13 @@
+"""OpenAI, and every server with the same chat API (`base_url`)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from inngest_nb.experimental.ai._http import HttpAdapter
+
+
+class Adapter(HttpAdapter):
+    """Chat completions."""
+
+    DEFAULT_URL: ClassVar[str] = "https://api.openai.com/v1"
