@@ -7,6 +7,7 @@ import atexit
 import tempfile
 from pathlib import Path
 
+from inngest_nb.clock import Clock
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.session import Session
 from inngest_nb.errors import InngestError
@@ -25,18 +26,19 @@ class EmbeddedLink(InProcessLink):
 
     kind = "embedded"
 
-    def __init__(self, data_dir: str | Path, *, label: str) -> None:
+    def __init__(self, data_dir: str | Path, *, label: str, clock: Clock | None = None) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="inngest_nb-") if str(data_dir) == MEMORY else None
         path = Path(self._temporary.name if self._temporary else data_dir).resolve()
         self._engine_thread = LoopThread("inngest-nb engine")
         loop = self._engine_thread.loop
-        engine = Engine(path, holder=label)
+        engine = Engine(path, holder=label, clock=clock)
         try:
             asyncio.run_coroutine_threadsafe(engine.start(), loop).result()
         except InngestError:
             self._engine_thread.stop()
             raise
         super().__init__(engine, loop, label=label)
+        self.worker.clock = clock or self.worker.clock
         self._session = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
         self.post(self.worker.hello())
         atexit.register(self.close)

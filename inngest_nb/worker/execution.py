@@ -64,6 +64,16 @@ class Execution:
         """Whether the body still passes through code that had run before."""
         return bool(self._ahead)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing happens before the engine says something."""
+        if self.task is not None and self.task.done():
+            return True
+        return self._only_waits() and not any(future.done() for future in self._mail.values())
+
+    def _only_waits(self) -> bool:
+        return 0 < self._waits == len(self._inflight)
+
     # -- the body ------------------------------------------------------------------------------
 
     def enter(self) -> None:
@@ -208,7 +218,7 @@ class Execution:
 
     def _tell_idle(self) -> None:
         """Tell the engine when the body does nothing but wait: then the run counts as waiting, not as running."""
-        if not self.stopped and self._waits and len(self._inflight) == self._waits and self._told_idle is not True:
+        if not self.stopped and self._only_waits() and self._told_idle is not True:
             self._told_idle = True
             self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease})
             if self.handler.is_handler_async:  # a thread that waits cannot be let go

@@ -159,6 +159,10 @@ class Worker:
             for message in execution.resume() if execution else ():
                 self.post(message)
 
+    def is_idle(self) -> bool:
+        """Whether every body waits for the engine, or has ended; on the bodies' loop."""
+        return all(execution.is_idle for execution in self._executions.values())
+
     # -- for executions ------------------------------------------------------------------------
 
     async def request(self, method: str, params: dict[str, Any]) -> Any:
