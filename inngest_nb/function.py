@@ -72,6 +72,11 @@ class Function(Generic[T]):
         self._middleware, self.output_type = list(middleware or ()), output_type
         _check(self)
 
+    @property
+    def handler(self) -> Handler[T]:
+        """What was decorated."""
+        return self._handler
+
     def get_id(self) -> str:
         """The full id."""
         return self.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inngest_nb.errors import FunctionNotFoundError, RunCancelled, RunFailed
@@ -141,14 +142,36 @@ class Run:
         """
         from inngest_nb.lint import lint
 
+        handler = self._handler()
+        view = loads(self._link.call("view", {"run_id": self.id}))
+        outputs = loads(self._link.call("memos", {"run_id": self.id}))
+        return lint(handler, view, outputs, [dumps(event) for event in self._state["events"]])
+
+    def _handler(self) -> Any:
         handler = self._link.worker.handlers.get(self.function_id)
         if handler is None:
             raise FunctionNotFoundError(
                 f"function {self.function_id!r} is not defined in this process; run its cell first"
             )
-        view = loads(self._link.call("view", {"run_id": self.id}))
-        outputs = loads(self._link.call("memos", {"run_id": self.id}))
-        return lint(handler, view, outputs, [dumps(event) for event in self._state["events"]])
+        return handler
+
+    def to_test(self, path: str | Path | None = None, *, import_from: str | None = None) -> str:
+        """Write this run as a pytest case: its steps' outputs become stubs, its own output or error the assertion.
+
+        A function of a module is imported, one of a notebook is written down with what it refers to. `path` is a file or a
+        directory; `import_from` names the module that has the function, where that is another one.
+
+        Raises:
+            InngestError: the run has not ended, or the function uses something of the notebook that cannot be written down.
+            FunctionNotFoundError: the function is not defined in this process.
+        """
+        from inngest_nb.testing.cases import case_of, save, steps_of
+
+        function = self._handler()
+        text = case_of(self, function, steps_of(self._link, self.id), import_from)
+        if path is not None:
+            save(text, path, function)
+        return text
 
     # -- looking at it ---------------------------------------------------------------------------
 

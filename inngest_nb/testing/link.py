@@ -89,7 +89,11 @@ class UnderTest:
         self, function: Function[Any], link: TestLink, stubs: Mapping[str, Callable[[], Any]], instead: dict[str, Any]
     ) -> None:
         self._function, self._link, self._stubs, self._instead = function, link, stubs, instead
-        self.local_id, self.replay = function.local_id, function.replay
+        self.local_id, self.replay, self.is_handler_async = (
+            function.local_id,
+            function.replay,
+            function.is_handler_async,
+        )
         self.serialize, self.deserialize = function.serialize, function.deserialize
 
     def config(self) -> FunctionConfig:

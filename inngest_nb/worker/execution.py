@@ -22,8 +22,7 @@ from inngest_nb.realtime.schemas import validate
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
-from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error
-from inngest_nb.worker.tracebacks import describe
+from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error, told
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -96,9 +95,7 @@ class Execution:
 
     def _run_error(self, exc: BaseException) -> Message:
         code = exc.code if isinstance(exc, InngestError) else "unknown"
-        error = {"code": code, **describe(exc)}
-        if isinstance(exc, StepError):
-            error |= {"name": exc.name, "message": exc.message, "stack": exc.stack or error["stack"]}
+        error = {"code": code, **told(exc)}
         again = {"retriable": is_retriable(exc), "retry_after_ms": retry_after_ms(exc)}
         return {"attempt": self.attempt, "error": error, **again}
 

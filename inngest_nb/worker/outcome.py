@@ -10,7 +10,7 @@ from typing import Any
 
 from inngest_nb.errors import InngestError, NonRetriableError, OutputUnserializableError, RetryAfterError, StepError
 from inngest_nb.jsontext import dumps
-from inngest_nb.protocol import MAX_OUTPUT_BYTES
+from inngest_nb.protocol import MAX_OUTPUT_BYTES, ErrorInfo
 from inngest_nb.worker.tracebacks import describe
 
 
@@ -32,10 +32,18 @@ def failure(exc: BaseException) -> dict[str, Any]:
     A NonRetriableError inside a step fails the whole run, as in the official Python SDK.
     """
     fatal = isinstance(exc, NonRetriableError)
-    error = describe(exc)
+    error = told(exc)
     if fatal:
         error = {"code": NonRetriableError.code, **error}
     return {"error": error, "retriable": is_retriable(exc), "fatal": fatal, "retry_after_ms": retry_after_ms(exc)}
+
+
+def told(exc: BaseException) -> ErrorInfo:
+    """An error as it is kept; of a `StepError`, the original's."""
+    error = describe(exc)
+    if isinstance(exc, StepError):
+        error |= {"name": exc.name, "message": exc.message, "stack": exc.stack or error["stack"]}
+    return error
 
 
 def is_retriable(exc: BaseException) -> bool:

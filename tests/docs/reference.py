@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from inngest_nb_server.app import InngestApp
 
 import inngest_nb
-from inngest_nb import demo, errors, middleware, options, protocol, realtime
+from inngest_nb import demo, errors, experimental, middleware, options, protocol, realtime, testing
 from inngest_nb.engine import dispatch, subscriptions
 from inngest_nb.engine.flow import backoff, events
 from inngest_nb.function import MAX_RETRIES
@@ -61,7 +62,7 @@ def rendered(page: Path) -> str:
 _HANDED = (
     inngest_nb.Function, inngest_nb.Context, inngest_nb.ContextSync, inngest_nb.Step, inngest_nb.StepSync,
     steps.StepRealtime, steps_sync.StepRealtimeSync, steps.StepAI, steps_sync.StepAISync, Group, GroupSync, ParallelMode,
-    Decision, inngest_nb.Run, ClientRealtime, inngest_nb.StepMemos, SendEventsResult, middleware.TransformOutputResult,
+    Decision, inngest_nb.Run, ClientRealtime, inngest_nb.StepMemos, testing.Triggered, testing.Result, testing.StepResult, SendEventsResult, middleware.TransformOutputResult,
     Subscription, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
     demo.DemoUnavailable, Finding,
 )  # fmt: skip
@@ -91,6 +92,18 @@ def _steps() -> str:
 
 def _options() -> str:
     return _objects(*(getattr(options, name) for name in options.__all__ if name != "Options"))
+
+
+def _experimental() -> str:
+    return _objects(*(getattr(experimental, name) for name in experimental.__all__))
+
+
+def _testing() -> str:
+    about = (testing.__doc__ or "").strip()
+    code = textwrap.dedent(re.search(r"(?:^    .*\n)+", about, re.MULTILINE)[0])  # type: ignore[index]
+    text = re.sub(r"(?:^    .*\n)+", f"```py\n{code}```\n", about, count=1, flags=re.MULTILINE)
+    shown = [testing.trigger, testing.Triggered, testing.Result, testing.StepResult]
+    return f"{text}\n\n" + _objects(*shown, testing.TestEngine, testing.TestClock, testing.Timeout)
 
 
 def _middleware() -> str:
@@ -190,6 +203,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "options": _options,
     "middleware": _middleware,
     "steps": _steps,
+    "experimental": _experimental,
+    "testing": _testing,
     "runs": _runs,
     "realtime": _realtime,
     "history": _history,
