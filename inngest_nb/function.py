@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -67,7 +68,7 @@ class Function(Generic[T]):
         self.local_id, self.name = fn_id, name or fn_id
         self.id = f"{client.app_id}-{fn_id}"
         self._triggers, self._retries, self._backoff = list(triggers), retries, backoff
-        self.is_handler_async = inspect.iscoroutinefunction(handler)
+        self.is_handler_async: bool = inspect.iscoroutinefunction(handler)
         self._on_failure, self._options = on_failure, options or Options()
         self._middleware, self.output_type = list(middleware or ()), output_type
         _check(self)
@@ -180,7 +181,9 @@ class Function(Generic[T]):
             output = await handler(ctx)
         else:
             context = contextvars.copy_context()
-            output = await asyncio.get_running_loop().run_in_executor(home, context.run, handler, ctx)
+            output = await asyncio.get_running_loop().run_in_executor(
+                home, functools.partial(context.run, handler, ctx)
+            )
         return self.serialize(output, self.output_type)
 
     def _context(self, execution: Execution) -> Context | ContextSync:

@@ -26,7 +26,7 @@ def main() -> None:
     os.dup2(2, 1)
     key = sys.stdin.readline().strip()
 
-    import xllamacpp
+    xllamacpp = importlib.import_module("xllamacpp")  # a compiled package without type information
 
     params = xllamacpp.CommonParams()
     params.model.path = str(weights())

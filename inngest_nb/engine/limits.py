@@ -22,9 +22,9 @@ def count(run: Run, message: Message, journal: Journal) -> ErrorInfo | None:
     """Add what a peer reports of a step to the run's account; the error that ends the run, if it is too much."""
     if run.steps is None:
         take_stock(run, journal)
-    run.steps = (run.steps or 0) + (message.get("attempt", 0) == 0)
+    steps = run.steps = (run.steps or 0) + (message.get("attempt", 0) == 0)
     run.state_bytes += len(message.get("output", ""))
-    if run.steps > MAX_STEPS:
+    if steps > MAX_STEPS:
         return _error("FunctionOverflowed", f"The function run exceeded the step limit of {MAX_STEPS} steps.")
     if run.state_bytes > MAX_STATE_BYTES:
         return _error("StateOverflowed", f"The function run exceeded the state size limit of {MAX_STATE_BYTES} bytes.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from inngest_nb.errors import ExpressionError
 from inngest_nb.expressions.expression import Event, compiled, run
@@ -263,7 +264,7 @@ def canonical(value: object) -> object:
     return None
 
 
-def value_at(event: Mapping[str, object], path: tuple[object, ...], missing: object = None) -> object:
+def value_at(event: Mapping[str, object], path: tuple[Any, ...], missing: object = None) -> object:
     """The value under `path` of an event, or `missing` when it leads nowhere."""
     here: object = event
     for name in path:

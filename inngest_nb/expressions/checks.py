@@ -77,7 +77,7 @@ def _forms() -> dict[str, list[tuple[tuple[str, ...], str]]]:
         spans = (
             ["time"] if name not in ("getHours", "getMinutes", "getSeconds", "getMilliseconds") else ["time", "span"]
         )
-        table[name] = [((kind,), "int") for kind in spans] + [(("time", "string"), "int")]
+        table[name] = [*(((kind,), "int") for kind in spans), (("time", "string"), "int")]
     return table
 
 

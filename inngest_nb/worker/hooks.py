@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,7 @@ async def _call(hook: Callable[..., Any], args: tuple[Any, ...]) -> None:
             await value
         return
     context = contextvars.copy_context()
-    await asyncio.get_running_loop().run_in_executor(home, context.run, hook, *args)
+    await asyncio.get_running_loop().run_in_executor(home, functools.partial(context.run, hook, *args))
 
 
 def refuse_async(instances: Iterable[AnyMiddleware], where: str) -> None:

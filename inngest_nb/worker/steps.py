@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import datetime
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast, overload
@@ -83,7 +84,9 @@ class Step:
     async def _in_thread(self, handler: Callable[..., Any], args: Sequence[Any]) -> Any:
         context = contextvars.copy_context()
         threads = current_home.get() or self._execution.worker.threads
-        value = await self._execution.worker.loop.run_in_executor(threads, context.run, handler, *args)
+        value = await self._execution.worker.loop.run_in_executor(
+            threads, functools.partial(context.run, handler, *args)
+        )
         return await value if inspect.isawaitable(value) else value
 
     async def sleep(self, step_id: str, duration: Duration) -> None:

@@ -61,6 +61,9 @@ class Recorded:
     def snapshot(self, params: dict[str, Any]) -> dict[str, Any]:
         return self.told.initial(20_000)
 
+    def answer(self, params: dict[str, Any], decision: str) -> Callable[[], None]:
+        raise AssertionError(f"nobody asked for {decision!r}")
+
     def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
         self.changed = changed
         return lambda: self.closed.append("watch")

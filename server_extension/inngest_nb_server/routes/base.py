@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
@@ -38,11 +39,14 @@ _STATUS: list[tuple[type[InngestError], int]] = [
 ]
 
 
-class EngineMixin:
-    """Access to the engine for any handler."""
+if TYPE_CHECKING:
+    _Handler = JupyterHandler  # what the mixin is mixed into
+else:
+    _Handler = object
 
-    settings: dict[str, Any]
-    current_user: Any
+
+class EngineMixin(_Handler):
+    """Access to the engine for any handler."""
 
     @property
     def engine(self) -> Engine:
@@ -113,7 +117,7 @@ class Handler(EngineMixin, APIHandler):
             super().log_exception(typ, value, tb)
 
 
-class Socket(EngineMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):
+class Socket(EngineMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A WebSocket for those whom the authorizer lets `action` on our resource."""
 
     auth_resource = AUTH_RESOURCE
@@ -124,8 +128,7 @@ class Socket(EngineMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):
         user = self.current_user
         if user is None:
             raise HTTPError(403)
-        allowed = self.authorizer.is_authorized(self, user, self.action, self.auth_resource)
-        if not (await allowed if hasattr(allowed, "__await__") else allowed):
+        if not await ensure_async(self.authorizer.is_authorized(self, user, self.action, self.auth_resource)):
             raise HTTPError(403, reason=f"not allowed to {self.action} {self.auth_resource}")
         try:
             self.engine  # noqa: B018  # raises why there is none
