@@ -45,12 +45,15 @@ def tokens(text: str) -> tuple[str, ...]:
 
 STREAM = Reply(tokens=tokens(ANSWER), rate=RATE)
 SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}}
-READERS = "--ServerApp.jpserver_extensions={'inngest_nb_server': True, 'tests.browser.readers': True}"
+ARGUMENTS = (
+    "--ServerApp.jpserver_extensions={'inngest_nb_server': True, 'tests.browser.readers': True}",
+    "--JupyterNotebookApp.expose_app_in_browser=True",  # Notebook 7 is served beside JupyterLab
+)
 
 
-def make_server(folder: Path, model: ScriptedModel, *, app: str = "lab") -> JupyterServer:
-    """A server whose kernels ask the scripted model."""
-    server = JupyterServer(folder, app=app, environment=model.environment, arguments=(READERS,))
+def make_server(folder: Path, model: ScriptedModel) -> JupyterServer:
+    """A server of JupyterLab and Notebook 7 whose kernels ask the scripted model."""
+    server = JupyterServer(folder, environment=model.environment, arguments=ARGUMENTS)
     settings = server.home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     for name, values in SETTINGS.items():

@@ -87,9 +87,9 @@ class Notebook:
         return str(self.page.evaluate(f"{PANEL}.sessionContext.session.kernel.id"))
 
     def dismiss_dialogs(self) -> None:
-        """Answer what the application asks or tells of its own, whenever it does, with its default button."""
+        """Close what the application tells of its own, whenever that is in the way."""
         dialog = self.page.locator(".jp-Dialog")
-        self.page.add_locator_handler(dialog, dialog.locator(".jp-mod-accept").last.click)
+        self.page.add_locator_handler(dialog, dialog.locator("button").last.click)
 
     # -- cells -----------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class Notebook:
         deadline = time.monotonic() + limit_ms / 1000
         while not (value := condition()):
             assert time.monotonic() < deadline, f"still {value!r}"
-            self.page.wait_for_timeout(30)
+            time.sleep(0.03) if self.page.is_closed() else self.page.wait_for_timeout(30)
         return value
 
     def readers(self) -> dict[str, int]:

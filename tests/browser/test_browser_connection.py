@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import mistune
 import pytest
-from playwright.sync_api import WebSocket
+from playwright.sync_api import WebSocket, WebSocketRoute
 
 from tests.browser.conftest import ANSWER, STREAM, Open, make_server
 from tests.browser.notebook import START, Notebook
@@ -21,6 +22,7 @@ from tests.support.llm import ScriptedModel
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
 REALTIME = "inngest/api/realtime"
+HALF = 80
 
 
 def plain(markdown: str) -> str:
@@ -51,15 +53,28 @@ class Frames:
             self.offsets.setdefault(self._feeds[frame["id"]], []).extend(offsets)
 
 
-def test_a_reload_in_the_middle_of_the_stream_shows_everything_once(quickstart: Notebook) -> None:
-    quickstart.page.on("dialog", lambda dialog: dialog.accept())
+@pytest.fixture
+def half_an_answer(llm: ScriptedModel) -> Iterator[ScriptedModel]:
+    """The model falls silent in the middle of its answer, until it is released."""
+    llm.script(dataclasses.replace(STREAM, stall_after=HALF))
+    yield llm
+    llm.release()
+    llm.script(STREAM)
+
+
+def test_a_reload_in_the_middle_of_the_stream_shows_everything_once(
+    half_an_answer: ScriptedModel, quickstart: Notebook
+) -> None:
     quickstart.ask()
-    quickstart.until("() => Number(document.querySelector('.inb-stream')?.dataset.inbTokens) > 20")
+    half = quickstart.page.locator(f".inb-stream[data-inb-tokens='{HALF}']")
+    half.wait_for()
     quickstart.save()
     frames = Frames(quickstart)
     quickstart.reload()
-
-    quickstart.wait_for_status("stream", "running")  # it came back before the stream was over
+    half.wait_for()
+    quickstart.wait_for_connection("stream", "live")
+    quickstart.wait_for_status("stream", "running")
+    half_an_answer.release()
     quickstart.button("Approve").wait_for()
 
     assert quickstart.text() == plain(ANSWER)
@@ -82,8 +97,58 @@ def test_all_views_of_a_page_share_one_socket_and_closing_it_ends_their_subscrip
     assert quickstart.readers()[run_id] >= 3
     quickstart.shut_down()
     quickstart.until_true(lambda: quickstart.readers().get(channel) == 2)
-    quickstart.page.close()
-    Notebook.until_true(quickstart, lambda: quickstart.readers() == {})
+    quickstart.save()
+    quickstart.command("application:close")
+    quickstart.until_true(lambda: quickstart.readers() == {})
+
+
+class Cable:
+    """The page's socket to the engine, which can be pulled out and plugged in."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._pulled = False
+        self._sockets: list[WebSocketRoute] = []
+        notebook.page.route_web_socket(re.compile(REALTIME), self._opened)
+
+    def _opened(self, socket: WebSocketRoute) -> None:
+        if self._pulled:
+            socket.close()
+            return
+        socket.connect_to_server()
+        self._sockets.append(socket)
+
+    def pull(self) -> None:
+        """Break the connection, and every new one."""
+        self._pulled = True
+        for socket in self._sockets:
+            socket.close()
+
+    def plug(self) -> None:
+        """Let new connections through."""
+        self._pulled = False
+
+
+def test_a_broken_connection_is_said_and_resumed_without_gap(
+    half_an_answer: ScriptedModel, quickstart: Notebook
+) -> None:
+    cable = Cable(quickstart)
+    quickstart.ask()
+    quickstart.page.locator(f".inb-stream[data-inb-tokens='{HALF}']").wait_for()
+    cable.pull()
+    quickstart.wait_for_connection("stream", "reconnecting")
+    stream = quickstart.view("stream")
+    assert f"Shown up to offset {HALF}" in stream.locator(".inb-note").first.inner_text()
+    half_an_answer.release()
+    history = quickstart.history()
+    channel = quickstart.channel
+    quickstart.until_true(lambda: len(history.messages(channel=channel, topic="approvals")))
+    assert stream.get_attribute("data-inb-tokens") == str(HALF)
+    cable.plug()
+    quickstart.wait_for_connection("stream", "live")
+    quickstart.button("Approve").click()
+    quickstart.wait_for_status("timeline", "completed")
+    assert quickstart.text() == plain(ANSWER)
+    assert stream.get_attribute("data-inb-tokens") == str(len(STREAM.tokens))
 
 
 @pytest.fixture
@@ -128,8 +193,8 @@ class Question(BaseModel):
     message: str
     confirmation_uuid: str
 
-class Talk(realtime.Channel, name="talk:{name}"):
-    name: str
+class Talk(realtime.Channel, name="talk:{about}"):
+    about: str
     pieces: realtime.Topic[Piece]
     questions: realtime.Topic[Question]
 
@@ -137,7 +202,7 @@ client = nb.Inngest(app_id="alone", engine="embedded", data_dir=":memory:")
 
 @client.create_function(fn_id="talk", trigger=nb.TriggerEvent(event="app/talk"))
 async def talk(ctx: nb.Context) -> bool:
-    channel = Talk(name=ctx.event.data["name"])
+    channel = Talk(about=ctx.event.data["about"])
     for piece in ("Said ", "by ", "the ", "kernel."):
         await ctx.publish(channel.pieces, Piece(text=piece))
     key = await ctx.step.run("mint", lambda: str(uuid.uuid4()))
@@ -147,8 +212,8 @@ async def talk(ctx: nb.Context) -> bool:
     return answer.data["approved"]
 """
 SHOW = """
-channel = Talk(name="one")
-run = talk.start({"name": "one"})
+channel = Talk(about="one")
+run = talk.start({"about": "one"})
 display(nb.TokenStream(channel, topics=["pieces"]), nb.RunTimeline(run), nb.Approval(channel, topic="questions"))
 """
 
@@ -165,13 +230,12 @@ def test_an_embedded_engine_is_live_through_the_kernel(lab: JupyterServer, open_
     assert notebook.run_source(2, "print(run.result(timeout=5))").strip() == "True"
 
 
-def test_notebook_7_has_the_same_views(tmp_path: Path, llm: ScriptedModel, open_notebook: Open) -> None:
-    with make_server(tmp_path / "classic", llm, app="notebook") as server:
-        notebook = open_notebook(server, app="notebook")
-        notebook.ask()
-        notebook.button("Approve").click()
-        notebook.wait_for_status("timeline", "completed")
-        assert notebook.text() == plain(ANSWER)
-        cell = notebook.page.locator(".jp-Cell").nth(START)
-        assert cell.locator(".inb-live:visible").count() == 3
-        assert cell.locator(".inb-snapshot:visible").count() == 0
+def test_notebook_7_has_the_same_views(lab: JupyterServer, open_notebook: Open) -> None:
+    notebook = open_notebook(lab, app="notebook")
+    notebook.ask()
+    notebook.button("Approve").click()
+    notebook.wait_for_status("timeline", "completed")
+    assert notebook.text() == plain(ANSWER)
+    cell = notebook.page.locator(".jp-Cell").nth(START)
+    assert cell.locator(".inb-live:visible").count() == 3
+    assert cell.locator(".inb-snapshot:visible").count() == 0

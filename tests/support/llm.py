@@ -80,12 +80,13 @@ class ScriptedModel:
         return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": "scripted", "OPENAI_MODEL": NAME}
 
     def script(self, *replies: Reply) -> None:
-        """Set the replies to the coming requests; the last one repeats."""
+        """Set the replies to the coming requests; the last one repeats. They stall until the next release."""
         with self._lock:
             self._replies = list(replies)
+            self._go_on.clear()
 
     def release(self) -> None:
-        """Let stalled replies go on, present ones and later ones."""
+        """Let stalled replies go on, present ones and later ones of this script."""
         self._go_on.set()
 
     def requests(self) -> list[Request]:
