@@ -15,6 +15,7 @@ from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.throttled import Throttled
 from inngest_nb.engine.timers import Due
 from inngest_nb.protocol import ErrorInfo, Message
@@ -143,13 +144,19 @@ class Dispatch:
         for fn_id in fn_ids:
             self._core.peers.offer(peer, fn_id)
             self._release_dead_holders(fn_id)
+        if any(self._queued.get(fn_id) for fn_id in fn_ids):
+            self._core.spawn(self._place_queued(fn_ids))
+
+    async def _place_queued(self, fn_ids: list[str]) -> None:
+        slices = Slices()
         for fn_id in fn_ids:
             for run_id in list(self._queued.get(fn_id, ())):
                 run = self._core.find(run_id)
                 if run is None or run.status in ENDED:
                     self._queued[fn_id].pop(run_id, None)
-                elif run.peer is None:
+                elif run.peer is None and run_id in self._queued[fn_id]:
                     self.place(run)
+                await slices.breathe()
 
     # -- leases --------------------------------------------------------------------------------
 

@@ -13,12 +13,14 @@ from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
 from inngest_nb.engine.lifetime import is_cancel, plan_cancel
 from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import SKIPPED, Run, StoredEvent
+from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import WaitId
 from inngest_nb.errors import EventInvalidError, InngestError, JournalUnavailable, StartRefused
 from inngest_nb.jsontext import dumps, loads
 
 _REMEMBERED_KEYS = 10_000
+_AT_ONCE = 16
 INVOKED_EVENT = "inngest/function.invoked"
 _END_EVENTS = frozenset({"inngest/function.finished", "inngest/function.failed"})
 
@@ -45,10 +47,12 @@ class Intake:
             EventInvalidError: one of them is refused; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
-        checked = [
-            validate_event(event, now_ms=self._core.clock.now() // 1000, position=i, internal=internal)
-            for i, event in enumerate(events)
-        ]
+        slices = Slices()
+        checked: list[dict[str, Any]] = []
+        for position, event in enumerate(events):
+            now_ms = self._core.clock.now() // 1000
+            checked.append(validate_event(event, now_ms=now_ms, position=position, internal=internal))
+            await slices.breathe()
         ids: list[str] = []
         plans: list[Plan] = []
         repeated: list[str] = []
@@ -60,6 +64,7 @@ class Intake:
             elif event_key is not None:
                 repeated.append(event_key)
             ids.append(known or plans[-1].event.id)
+            await slices.breathe()
         await self.commit(plans)  # even without plans: a known id may still be on its way to the disk
         self._check_kept(repeated)
         return ids
@@ -213,7 +218,19 @@ class Intake:
         self._core.journal.submit(writes, lambda error: self.apply(plans), patient=True)
 
     def apply(self, plans: list[Plan]) -> None:
-        """What was planned is in the journal: let it happen."""
+        """What was planned is in the journal: let it happen, much of it in pieces."""
+        if len(plans) > _AT_ONCE:
+            self._core.spawn(self._apply_in_slices(plans))
+        else:
+            self._apply(plans)
+
+    async def _apply_in_slices(self, plans: list[Plan]) -> None:
+        slices = Slices()
+        for plan in plans:
+            self._apply([plan])
+            await slices.breathe()
+
+    def _apply(self, plans: list[Plan]) -> None:
         for plan in plans:
             for follow_up in plan.after:  # before dispatch: a run that is skipped must not begin
                 follow_up()

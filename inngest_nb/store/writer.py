@@ -27,6 +27,7 @@ Done = Callable[[InngestError | None], None]
 Ack = tuple[Callable[[list[Any]], None], Any]  # who is told of the commit at once, from the writer's thread, and what
 _PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
 _PROBE_EVERY_S = 0.25
+_TOLD_AT_ONCE = 100
 _NO_VALUE = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError, UnicodeError)
 _log = logging.getLogger(__name__)
 
@@ -179,8 +180,9 @@ class Writer:
             _log.debug("closing %s after a failed commit", self.path, exc_info=True)
 
     def _tell(self, entries: list[Entry], error: InngestError | None) -> None:
-        if entries:
-            self._on_loop(_resolve, [entry.done for entry in entries], error)
+        for first in range(0, len(entries), _TOLD_AT_ONCE):  # in pieces: others want the owner's loop too
+            piece = entries[first : first + _TOLD_AT_ONCE]
+            self._on_loop(_resolve, [entry.done for entry in piece], error)
 
     def _sit_out(self, batch: list[Entry], error: InngestError) -> None:
         """Refuse everything but the patient until a probe write succeeds; then go on with those, in their order."""
