@@ -12,10 +12,8 @@ import threading
 from pathlib import Path
 
 from inngest_nb.errors import LinkError
-from inngest_nb.links.embedded import MEMORY, EmbeddedLink
-from inngest_nb.links.link import Link
+from inngest_nb.links.link import MEMORY, Link
 from inngest_nb.links.locate import Server, find_server, label
-from inngest_nb.links.server import ServerLink
 
 __all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "provide"]
 
@@ -58,6 +56,8 @@ def _server_link(*, required: bool) -> Link | None:
     if key not in _links:
         if server in _without_engine and not required:
             return None
+        from inngest_nb.links.server import ServerLink  # brings tornado, which only this link needs
+
         try:
             _links[key] = ServerLink(server, label=label())
         except LinkError as exc:
@@ -74,6 +74,8 @@ def _embedded_link(data_dir: str | Path | None) -> Link:
     key = MEMORY if str(path) == MEMORY else f"embedded {Path(path).resolve()}"
     link = _links.get(key)
     if link is None:
+        from inngest_nb.links.embedded import EmbeddedLink  # brings the engine, which only this link needs
+
         link = _links[key] = EmbeddedLink(path, label=label())
     return link
 

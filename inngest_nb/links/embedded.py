@@ -12,9 +12,8 @@ from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.session import Session
 from inngest_nb.errors import InngestError
 from inngest_nb.links.hosted import InProcessLink
+from inngest_nb.links.link import MEMORY
 from inngest_nb.loops import LoopThread
-
-MEMORY = ":memory:"
 
 
 class EmbeddedLink(InProcessLink):

@@ -20,6 +20,7 @@ from inngest_nb import errors
 from inngest_nb.protocol import Message
 from inngest_nb.worker import Worker
 
+MEMORY = ":memory:"  # the data directory of what is not to be kept
 OnMessages = Callable[[list[dict[str, Any]]], None]
 OnGap = Callable[[int, int], None]
 

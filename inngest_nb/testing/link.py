@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from inngest_nb.client import link_in_use
-from inngest_nb.links.embedded import MEMORY, EmbeddedLink
+from inngest_nb.links.embedded import EmbeddedLink
+from inngest_nb.links.link import MEMORY
 from inngest_nb.protocol import FunctionConfig, Message
 from inngest_nb.testing.clock import TestClock
 
