@@ -1,6 +1,7 @@
 /** A scroller that follows its tail only while the reader is there, and never pulls anybody down. */
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useWidth } from "./hooks";
 import { Icon } from "./icons";
 import * as format from "../format";
 
@@ -23,6 +24,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     box.scrollTop = box.scrollHeight;
     programmatic.current = box.scrollTop;
   };
+  useWidth(ref); // a narrower card has a longer text, whose tail is elsewhere
   useLayoutEffect(() => {
     const box = ref.current;
     if (left === null) toTail();
