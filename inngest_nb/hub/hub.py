@@ -198,9 +198,10 @@ class Hub:
         writes: list[Write] = [(_SQL.set_meta, ("open_since_boot", boot))]
         if known and known[0] not in ("", boot):
             self._epoch += 1
-            writes.append((_SQL.bump_epochs, ()))
-        writes.append((_SQL.set_meta, ("epoch", str(self._epoch))))
-        self._writer.keep(writes)
+            writes += [(_SQL.bump_epochs, ()), (_SQL.set_meta, ("epoch", str(self._epoch)))]
+            self._writer.write_first(writes)  # before anybody is told an epoch
+        else:
+            self._writer.keep([*writes, (_SQL.set_meta, ("epoch", str(self._epoch)))])
 
     async def close(self) -> None:
         """Write what is left and mark the store as cleanly closed."""

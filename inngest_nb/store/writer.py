@@ -60,6 +60,12 @@ class Writer:
         """Begin to write, once the owner has found the store in order."""
         self._thread.start()
 
+    def write_first(self, writes: list[Write]) -> None:
+        """Commit `writes` at once, before `start`."""
+        error = self._try_commit(writes)
+        if error is not None:
+            raise error
+
     def discard(self) -> None:
         """Give the connection back; for a store that is not in order, before `start`."""
         if self._connection is not None:
