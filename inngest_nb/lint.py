@@ -99,8 +99,8 @@ def lint(handler: Handler, view: dict[str, Any], outputs: dict[str, str], events
     errors = {h: s["error"] for h, s in steps.items() if s["status"] == "failed"}
     start = {
         "op": "run.start", "run_id": view["run"]["run_id"], "lease": "", "fn_id": view["run"]["fn_id"], "event": events[0],
-        "events": events, "attempt": 0, "max_attempts": 1, "memos": outputs, "errors": errors, "waiting": [], "retrying": {},
-        "limited": False,
+        "events": events, "attempt": 0, "max_attempts": 1, "memos": outputs, "errors": errors, "waiting": [], "retrying": {}, "limited": False,
+        "order": [*outputs, *errors],
     }  # fmt: skip
     try:
         met, outcome, findings = asyncio.run_coroutine_threadsafe(_enter(worker, handler, start), worker.loop).result(

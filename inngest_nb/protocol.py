@@ -10,6 +10,7 @@ peer → engine
     step.begin   a step attempt has been running for a moment (only for live views; never acknowledged)
     step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
     step.wait    a sleep or event wait           → step.memo
+    step.drop    the body has cancelled a wait (never acknowledged)
     run.idle     all that the body does is wait: the run counts as waiting (never acknowledged)
     run.park     it has only waited for a while: the run may be forgotten here → run.stop
     run.busy     it executes a step again; with a hash, where concurrency is limited, it asks first → run.go
@@ -102,6 +103,7 @@ class RunStart(TypedDict):
     waiting: list[str]
     retrying: dict[str, int]
     limited: bool
+    order: list[str]
 
 
 class StepDone(TypedDict):
@@ -141,3 +143,4 @@ class StepWait(TypedDict):
     wake_at: int
     event: NotRequired[str]
     if_exp: NotRequired[str | None]
+    since: NotRequired[str]

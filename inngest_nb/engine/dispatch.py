@@ -14,13 +14,14 @@ from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.peers import Peer
-from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.records import ENDED, Run, StepRow
 from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.throttled import Throttled
 from inngest_nb.engine.timers import Due
 from inngest_nb.protocol import ErrorInfo, Message
 
 GRACE_S = 3.0
+_MEMOS = ("completed", "timed_out", "failed")
 _HOST = socket.gethostname()
 
 
@@ -206,7 +207,7 @@ class Dispatch:
             "attempt": run.attempt, "max_attempts": max_attempts,
             "memos": memos, "errors": errors, "waiting": waiting,
             "retrying": {h: n for h, n in retrying.items() if h not in memos and h not in errors},
-            "limited": bool(run.slots),
+            "limited": bool(run.slots), "order": [row.hash for row in sorted(rows, key=_ended) if row.status in _MEMOS],
         }  # fmt: skip
 
     def release(self, run: Run) -> None:
@@ -258,6 +259,10 @@ class Dispatch:
             holder = run.peer
             if holder is not None and not holder.connected and is_dead(holder):
                 self._abandon(holder)
+
+
+def _ended(row: StepRow) -> tuple[int, int]:
+    return (row.ended_at or 0, row.index)
 
 
 def is_dead(peer: Peer) -> bool:

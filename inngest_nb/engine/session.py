@@ -93,6 +93,9 @@ class Session:
     def _step_wait(self, run: Run, message: Message) -> None:
         self._engine.core.waiting.begun(run, message)
 
+    def _step_drop(self, run: Run, message: Message) -> None:
+        self._engine.core.waiting.dropped(run, message)
+
     def _run_idle(self, run: Run, message: Message) -> None:
         self._engine.core.waiting.idle(run)
 
@@ -112,6 +115,7 @@ class Session:
         "step.begin": _step_begin,
         "step.done": _step_done,
         "step.wait": _step_wait,
+        "step.drop": _step_drop,
         "run.idle": _run_idle,
         "run.park": _run_park,
         "run.busy": _run_busy,

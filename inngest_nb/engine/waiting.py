@@ -9,8 +9,9 @@ import orjson
 
 from inngest_nb.engine import limits
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.journal.journal import SQL, add_step, end_wait
+from inngest_nb.engine.journal.journal import SQL, add_wait_step, end_wait
 from inngest_nb.engine.lifecycle import ms, wait_extra
+from inngest_nb.engine.lookback import earlier_match
 from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import ENDED, Run, StepRow, dense, step_row
 from inngest_nb.engine.timers import Due
@@ -40,7 +41,7 @@ class Waiting:
     def begun(self, run: Run, message: Message) -> None:
         """The body waits: index the wait at once, keep it, and note when nothing of the run is executing."""
         run.fresh = False
-        if message.get("again") and self._known(run, message["hash"]):
+        if message.get("again") and self._known(run, message):
             return
         too_much = limits.check_wait(message, self._core.clock.now()) or limits.count(run, message, self._core.journal)
         if too_much is not None:
@@ -53,7 +54,7 @@ class Waiting:
             return
         run.open_waits.add(message["hash"])
         row = step_row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
-        writes: list[Write] = [add_step(run.id, row, None), *(plan.writes if plan else [])]
+        writes: list[Write] = [add_wait_step(run.id, row), *(plan.writes if plan else [])]
         if "event" in message:
             about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
@@ -76,6 +77,26 @@ class Waiting:
         function = self._core.functions.get(run.fn_id)
         self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None)
         self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
+        self._look_back(run, message)
+
+    def _look_back(self, run: Run, message: Message) -> None:
+        """For a wait that asks for it; all that was accepted before it is in the journal by now."""
+        wait = (run.id, message["hash"])
+        event = earlier_match(self._core, run, message) if message.get("since") == "run" else None
+        if event is not None and self._core.waits.discard(wait):
+            now = self._core.clock.now()
+            writes = end_wait(*wait, now=now, status="completed", output=event.as_text(), event_id=event.id)
+            self._core.spawn(self._over(wait, writes))
+
+    def dropped(self, run: Run, message: Message) -> None:
+        """The body has cancelled its wait: whatever comes, it is not for this run."""
+        wait, now = (run.id, message["hash"]), self._core.clock.now()
+        run.open_waits.discard(message["hash"])
+        self._core.waits.discard(wait)
+        self._invoking.discard(wait)
+        self._core.journal.keep([(SQL.drop_wait_step, (now, *wait)), (SQL.drop_wait, (now, *wait))])
+        row = step_row(message, status="cancelled", ended_at=now)
+        self._core.lifecycle.step_changed(run, row, self._core.functions.get(run.fn_id))
 
     def idle(self, run: Run) -> None:
         """Nothing of the run is executing any more: some of it waits, or a failed step waits for its next attempt."""
@@ -100,16 +121,19 @@ class Waiting:
         go = {"op": "run.go", "run_id": run.id, "hash": turn}
         self._core.dispatch.go_on(run, lambda: self._send(run, go) if turn else None)
 
-    def _known(self, run: Run, step_hash: str) -> bool:
+    def _known(self, run: Run, message: Message) -> bool:
         """A report that is repeated after a reconnect: answer it if the wait is over, else let it stand."""
-        if step_hash in run.open_waits:
+        if message["hash"] in run.open_waits:
             return True
-        rows = self._core.journal.steps(run.id, step_hash)
-        if rows and rows[-1].status != "waiting":
+        rows = self._core.journal.steps(run.id, message["hash"])
+        if not rows or rows[-1].status == "cancelled":
+            return False
+        if rows[-1].status != "waiting":
             self._tell_peer(run, rows[-1])
-        elif rows:
-            run.open_waits.add(step_hash)
-        return bool(rows)
+        else:
+            run.open_waits.add(message["hash"])
+            self._look_back(run, message)
+        return True
 
     def _open(self, run: Run, message: Message) -> bool:
         wait, condition = (run.id, message["hash"]), message.get("if_exp")
@@ -195,6 +219,8 @@ class Waiting:
             return
         run.open_waits.discard(step_hash)
         rows = self._core.journal.steps(run_id, step_hash)
+        if rows[-1].status not in _OVER:
+            return  # the body has dropped it meanwhile
         run.state_bytes += len(rows[-1].output or "")
         function = self._core.functions.get(run.fn_id)
         extra = next((wait_extra(row) for row in self._core.journal.rows(SQL.wait_of_step, run_id, step_hash)), {})

@@ -23,6 +23,7 @@ from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error, told
+from inngest_nb.worker.turns import Turns
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -45,6 +46,7 @@ class Execution:
         self._inflight: dict[str, str] = {}  # hash → id
         self._mail: dict[str, asyncio.Future[Message]] = {}
         self._early: dict[str, Message] = {}
+        self._turns = Turns(start["order"])
         self._memos = set(start["memos"]) | set(start["errors"])  # not used yet
         self._ahead = self._memos | set(start["waiting"])
         self.hooks: Hooks | None = None
@@ -188,7 +190,7 @@ class Execution:
             if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
                 message["again"] = True
             with self._patiently():
-                reply = await self._ask(step, message)
+                reply = await self._ask_until_dropped(step, message)
             self.attempt = 0
             if reply["op"] == "step.failed":
                 raise step_error(reply["error"])
@@ -196,6 +198,14 @@ class Execution:
         finally:
             self._inflight.pop(step, None)
             self._look_idle()
+
+    async def _ask_until_dropped(self, step: str, message: Message) -> Message:
+        try:
+            return await self._ask(step, message)
+        except asyncio.CancelledError:
+            if not self.stopped and self.unacknowledged.pop(step, None) is not None:
+                self.worker.post({**message, "op": "step.drop"})  # nobody waits any more: it shall not take an event
+            raise
 
     @contextlib.contextmanager
     def _patiently(self) -> Iterator[None]:
@@ -262,6 +272,7 @@ class Execution:
 
     async def _recall(self, step: str) -> Any:
         """Use a memo."""
+        await self._turns.mine(step)
         self._ahead.discard(step)
         self._memos.discard(step)
         if self.hooks is not None and not self._memos:
@@ -343,6 +354,8 @@ class Execution:
         future = self._mail.get(message["hash"])
         if future is None or future.done():
             self._early[message["hash"]] = message
+            self._told_idle = None  # the engine takes it for a reason to go on
+            self._look_idle()
         else:
             future.set_result(message)
 

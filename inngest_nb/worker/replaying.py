@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from inngest_nb.worker.execution import Execution
+from inngest_nb.worker.turns import Turns
 
 
 class ReplayingExecution(Execution):
@@ -17,6 +18,7 @@ class ReplayingExecution(Execution):
     async def _new(self, step: str, memo: str, *, foreign: bool) -> Any:
         value = await super()._new(step, memo, foreign=foreign)
         self.start["memos"][step] = memo
+        self.start["order"].append(step)
         if len(self._inflight) > 1:  # other branches are under way: the last of them enters anew
             return value
         self._enter_anew()
@@ -25,6 +27,7 @@ class ReplayingExecution(Execution):
     def _enter_anew(self) -> None:
         given_up = self.task
         self._counts, self._order, self._inflight = {}, 0, {}
+        self._turns = Turns(self.start["order"])
         self._memos = {*self.start["memos"], *self.start["errors"]}
         self._ahead = {*self._memos, *self.start["waiting"]}
         self.enter()

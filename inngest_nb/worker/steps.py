@@ -98,13 +98,18 @@ class Step:
         await self._execution.wait(step_id, "sleep", {"wake_at": int(until.timestamp() * 1e6)})
 
     async def wait_for_event(
-        self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None
+        self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None, since: str | None = None
     ) -> Event | None:
         """Wait for the first event of this name for which `if_exp` is true; None after `timeout`.
 
-        In `if_exp`, `event` is the run's own event and `async` the arriving one. Events that came before are not seen.
+        In `if_exp`, `event` is the run's own event and `async` the arriving one. Events that came before are not seen,
+        unless `since` is "run": then one that came after the run was made, and that no other wait of the run has had,
+        ends the wait at once. A real Inngest server has no `since`.
+
+        To wait for the first of several, run waits as tasks and cancel those that lost: a wait whose task is cancelled
+        takes no event any more.
         """
-        wait = for_event(step_id, event, timeout, if_exp, self._now())
+        wait = for_event(step_id, event, timeout, if_exp, self._now(), since)
         return _event_or_none(await self._execution.wait(step_id, "wait_for_event", wait))
 
     def _now(self) -> int:

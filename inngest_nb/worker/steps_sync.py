@@ -82,9 +82,11 @@ class StepSync:
         """As `Step.sleep_until`."""
         self.block(self._step.sleep_until(step_id, until))
 
-    def wait_for_event(self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None) -> Event | None:
+    def wait_for_event(
+        self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None, since: str | None = None
+    ) -> Event | None:
         """As `Step.wait_for_event`."""
-        return self.block(self._step.wait_for_event(step_id, event=event, timeout=timeout, if_exp=if_exp))
+        return self.block(self._step.wait_for_event(step_id, event=event, timeout=timeout, if_exp=if_exp, since=since))
 
     def request_approval(self, step_id: str, ref: TopicRef[Any], **options: Any) -> Decision | None:
         """As `Step.request_approval`."""

@@ -18,11 +18,16 @@ def for_duration(step_id: str, duration: Duration, now_us: int) -> Message:
     return {"wake_at": now_us + _wait_ms(step_id, duration) * 1000}
 
 
-def for_event(step_id: str, event: str, timeout: Duration, if_exp: str | None, now_us: int) -> Message:
+def for_event(
+    step_id: str, event: str, timeout: Duration, if_exp: str | None, now_us: int, since: str | None = None
+) -> Message:
     """A wait for an event."""
     if not isinstance(event, str) or not event:
         raise EventInvalidError(f"step {step_id!r} waits for an event without a name; pass event='app/name'")
-    return {"event": event, "if_exp": if_exp, "wake_at": now_us + _wait_ms(step_id, timeout) * 1000}
+    if since not in (None, "run"):
+        raise EventInvalidError(f'step {step_id!r} waits with since={since!r}; it can be "run", or be left out')
+    about: Message = {"event": event, "if_exp": if_exp, "wake_at": now_us + _wait_ms(step_id, timeout) * 1000}
+    return about | {"since": since} if since else about
 
 
 def for_function(

@@ -62,8 +62,8 @@ class Journal:
         row = self.reader.execute(SQL.run, (run_id,)).fetchone()
         if row is None:
             return None
-        first = _event(row[3], row[19:])
-        more = [_event(first.id, item) for item in self.rows(SQL.run_events, run_id)]
+        first = event_of(row[3], row[19:])
+        more = [event_of(first.id, item) for item in self.rows(SQL.run_events, run_id)]
         return Run(
             id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
             attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11], forked_from=row[12],
@@ -78,12 +78,12 @@ class Journal:
 
     def event(self, internal_id: str) -> StoredEvent:
         """One event."""
-        return _event(internal_id, self.reader.execute(SQL.event, (internal_id,)).fetchone())
+        return event_of(internal_id, self.reader.execute(SQL.event, (internal_id,)).fetchone())
 
     def condition(self, wait: tuple[str, str]) -> Bound | None:
         """The condition of a wait that was registered; None where any event will do."""
         expression, *event = self.reader.execute(SQL.condition, wait).fetchone()
-        return None if expression is None else bind(expression, _event("", tuple(event)).as_object())
+        return None if expression is None else bind(expression, event_of("", tuple(event)).as_object())
 
     def event_by_key(self, key: str) -> str | None:
         """The id of the event accepted earlier under an idempotency key."""
@@ -91,7 +91,8 @@ class Journal:
         return None if row is None else str(row[0])
 
 
-def _event(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:
+def event_of(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:
+    """The event in a row of `event`."""
     event_id, name, data, user, ts = row
     return StoredEvent(id=internal_id, event_id=event_id, name=name, data=data, user=user, ts=ts)
 
@@ -136,6 +137,11 @@ def add_step(run_id: str, row: StepRow, code_hash: str | None) -> Write:
     head: tuple[Any, ...] = (run_id, row.hash, row.attempt, row.step_id, row.index, row.op, row.status)
     tail = (row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash)
     return (SQL.add_step, (*head, *tail))
+
+
+def add_wait_step(run_id: str, row: StepRow) -> Write:
+    """A registered wait."""
+    return (SQL.add_wait_step, add_step(run_id, row, None)[1])
 
 
 def end_wait(

@@ -47,8 +47,28 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- end_wait_step: a registered wait is over
 UPDATE steps SET status = ?, ended_at = ?, output = ?, error = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
 
--- add_wait: an open wait for an event
-INSERT OR IGNORE INTO waits (run_id, hash, event_name, expression, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?);
+-- add_wait_step: a registered wait; one that was dropped begins anew
+INSERT INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, hash, attempt) DO UPDATE SET status = excluded.status,
+  started_at = excluded.started_at, ended_at = NULL, opts = excluded.opts, retry_at = excluded.retry_at WHERE status = 'cancelled';
+
+-- add_wait: an open wait for an event; one that was dropped begins anew
+INSERT INTO waits (run_id, hash, event_name, expression, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, hash) DO UPDATE SET event_name = excluded.event_name, expression = excluded.expression,
+  created_at = excluded.created_at, expires_at = excluded.expires_at, resolved_at = NULL WHERE expires_at = 0;
+
+-- drop_wait_step: the body wants the wait no more, whatever has become of it
+UPDATE steps SET status = 'cancelled', ended_at = ?, output = NULL, error = NULL WHERE run_id = ? AND hash = ? AND attempt = 0
+  AND op IN ('sleep', 'wait_for_event', 'invoke');
+
+-- drop_wait: the same for its event
+UPDATE waits SET resolved_at = ?, matched_event_id = NULL, expires_at = 0 WHERE run_id = ? AND hash = ?;
+
+-- matched_events: the events that ended waits of a run
+SELECT matched_event_id FROM waits WHERE run_id = ? AND matched_event_id IS NOT NULL;
+
+-- events_since: events of a name that were received after a run was made
+SELECT id, event_id, name, data, user, ts FROM events WHERE name = ? AND received_at >= ? AND id > ? AND target IS NULL ORDER BY id;
 
 -- end_wait: matched (with an event) or timed out (without)
 UPDATE waits SET resolved_at = ?, matched_event_id = ? WHERE run_id = ? AND hash = ? AND resolved_at IS NULL;
