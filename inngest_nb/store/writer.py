@@ -115,6 +115,7 @@ class Writer:
             self._stopping = True
             self._wake.notify()
         await self._ended.wait()
+        self._thread.join()  # it has said its last word
 
     # -- the writer thread ---------------------------------------------------------------------
 
