@@ -58,6 +58,9 @@ class Dispatch:
     def place(self, run: Run) -> None:
         """Bring the run to a peer: past pause, throttle and concurrency, or remember what it waits for."""
         self._core.runs[run.id] = run
+        if run.keeping:  # what its last worker reported is on its way to the disk: the next one must be told of it
+            run.placed_when_kept = True
+            return
         function = self._core.functions.get(run.fn_id)
         if function is None or function.paused or self._core.peers.for_function(run.fn_id) is None:
             self._queued.setdefault(run.fn_id, OrderedDict())[run.id] = None
@@ -65,6 +68,14 @@ class Dispatch:
         self._queued.get(run.fn_id, OrderedDict()).pop(run.id, None)
         if not self._throttled.hold(run, function):
             self.pass_throttle(run)
+
+    def kept(self, run: Run) -> None:
+        """A report about the run is in the journal."""
+        run.keeping -= 1
+        if run.placed_when_kept and not run.keeping:
+            run.placed_when_kept = False
+            if run.status not in ENDED and run.peer is None:
+                self.place(run)
 
     def pass_throttle(self, run: Run) -> None:
         """The run may start as far as its rate goes: wait for concurrency."""

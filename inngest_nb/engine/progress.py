@@ -60,12 +60,20 @@ class Progress:
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
         ack = _ack(run, row)
+        run.keeping += 1
+        streamed = run.unsettled.pop(row.step_id, None)  # the attempt has ended: losing its worker voids nothing now
+
+        def kept(_: object) -> None:
+            if streamed:
+                run.unsettled[row.step_id] = streamed
+            self._step_kept(run, message, row)
+            self._core.dispatch.kept(run)
 
         def keep(_: object = None) -> None:
-            self._core.journal.submit(writes, lambda error: self._step_kept(run, message, row), patient=True, ack=ack)
+            self._core.journal.submit(writes, kept, patient=True, ack=ack)
 
         # What it streamed is on disk before its end is: no crash can leave half a text.
-        if row.step_id in run.unsettled:
+        if streamed:
             self._core.hub.written().add_done_callback(keep)
         else:
             keep()
@@ -84,6 +92,10 @@ class Progress:
 
     def _step_kept(self, run: Run, message: Message, row: StepRow) -> None:
         if run.status in ENDED:
+            if row.status == "completed":
+                self._settle(run, row, "commit")
+            else:
+                self._settle(run, row, "rollback", reason=run.status)
             return
         if row.status == "completed":
             run.attempt = 0

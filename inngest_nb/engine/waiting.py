@@ -58,6 +58,7 @@ class Waiting:
         if "event" in message:
             about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
+        run.keeping += 1
         kept = self._core.journal.persist(writes)  # now: before whatever the body reports next
         self._core.spawn(self._kept(kept, run, row, message, plan))
 
@@ -65,6 +66,7 @@ class Waiting:
         self, kept: asyncio.Future[None], run: Run, row: StepRow, message: Message, plan: Plan | None
     ) -> None:
         await kept
+        self._core.dispatch.kept(run)
         if "event" in message:
             self._core.waits.kept((run.id, row.hash))
         if plan is not None:
