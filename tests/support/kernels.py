@@ -32,8 +32,12 @@ from tests.support.jupyter import REPOSITORY, TOKEN, JupyterServer
 
 T = TypeVar("T")
 LIMIT_S = 60.0
-# A dead kernel is found after 0.2 s instead of 3 s.
-_QUICK_RESTART = ("--KernelRestarter.time_to_dead=0.2", "--AsyncIOLoopKernelRestarter.time_to_dead=0.2")
+# A dead kernel is found after 0.2 s instead of 3 s, and started again however often it dies.
+_QUICK_RESTART = tuple(
+    f"--{restarter}.{option}"
+    for restarter in ("KernelRestarter", "AsyncIOLoopKernelRestarter")
+    for option in ("time_to_dead=0.2", "restart_limit=1000")
+)
 
 
 def until(condition: Callable[[], T], what: str, limit_s: float = LIMIT_S) -> T:
@@ -54,6 +58,7 @@ class KernelServer(JupyterServer):
         imports = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "server_extension")])
         environment = {"PYTHONPATH": imports} | (environment or {})
         super().__init__(folder, app="server", arguments=(*_QUICK_RESTART, *arguments), environment=environment)
+        self._kernels: list[Kernel] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="kernel client", daemon=True)
         self._thread.start()
@@ -66,6 +71,7 @@ class KernelServer(JupyterServer):
     def start_kernel(self) -> Kernel:
         """A kernel, connected."""
         kernel = Kernel(self, self.request("api/kernels", {"name": "python3"})["id"])
+        self._kernels.append(kernel)
         kernel.connect()
         return kernel
 
@@ -77,6 +83,8 @@ class KernelServer(JupyterServer):
         self.process = None
 
     def __exit__(self, *about: Any) -> None:
+        for kernel in self._kernels:
+            kernel.disconnect()
         super().__exit__(*about)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(LIMIT_S)
@@ -122,6 +130,10 @@ class Kernel:
         await self._close()
         self._socket = await websocket_connect(url)
         self._reader = asyncio.get_running_loop().create_task(self._read(self._socket))
+
+    def disconnect(self) -> None:
+        """Close the socket."""
+        self._server.block(self._close())
 
     async def _close(self) -> None:
         if self._socket is not None and self._reader is not None:
@@ -209,7 +221,7 @@ class Kernel:
 
     def shutdown(self) -> None:
         """End it."""
-        self._server.block(self._close())
+        self.disconnect()
         self._server.request(f"api/kernels/{self.id}", method="DELETE")
 
 
