@@ -52,6 +52,10 @@ class Disk:
             operation, error, ending = FAULTS[self._fault]
             self._shim.start(operation, error, ending=ending)
 
+    def was_met(self) -> bool:
+        """Whether a call has failed."""
+        return self._shim is None or self._shim.hits > 0
+
     def heals(self) -> int:
         """From now on; how often it had failed."""
         if self._shim is None:
@@ -143,6 +147,7 @@ def main(root: Path, fault: str, end: str) -> None:
         story.told["refusals"] = [story.send(100 + n) for n in range(5)]
         story.told["outage"] = until(story.outage, "the outage") if end != "lie" else None
     else:
+        until(disk.was_met, "a write to the message log")
         assert story.send(100) is None
     story.told["seen during the outage"] = sum(line[0] == "saw" for line in noted(story.log))
     if end != "recover":

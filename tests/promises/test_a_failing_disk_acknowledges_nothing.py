@@ -80,7 +80,9 @@ def test_the_limit_of_the_system_on_file_sizes(tmp_path: Path) -> None:
 
 
 def test_messages_wait_for_their_disk_in_order(disk: DiskFault, tmp_path: Path) -> None:
-    check_recovery(story(tmp_path, "the message log cannot be written", "recover", disk), tmp_path)
+    told = story(tmp_path, "the message log cannot be written", "recover", disk)
+    # What the step had streamed was on disk before, so its result was kept and seen.
+    check_recovery(told | {"seen during the outage": 0}, tmp_path)
 
 
 @pytest.mark.parametrize("fault", OF_THE_JOURNAL)
