@@ -47,6 +47,7 @@ class Intake:
             EventInvalidError: one of them is refused; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
+        await self._no_doubt()
         slices = Slices()
         checked: list[dict[str, Any]] = []
         for position, event in enumerate(events):
@@ -78,6 +79,7 @@ class Intake:
         self, function: Function, event: dict[str, Any], *, user: dict[str, Any] | None = None, key: str | None = None
     ) -> Run:
         """Accept an event that starts one function only; returns its run, with a known key the one it started before."""
+        await self._no_doubt()
         checked = validate_event(event, now_ms=self._core.clock.now() // 1000, position=0, internal=True)
         known = self._known(key)
         plans = [] if known else [self._plan(self._store(checked, user), function, key)]
@@ -153,6 +155,11 @@ class Intake:
             ts=event["ts"],
             received_at=self._core.clock.now(),
         )
+
+    async def _no_doubt(self) -> None:
+        """While it is unknown what a failed commit has kept, waits that its events claimed can match nothing else."""
+        if self._doubtful:
+            await self._core.journal.commit([])  # comes after what finds out, or is refused by the outage
 
     def _known(self, key: str | None) -> str | None:
         if key is None:
