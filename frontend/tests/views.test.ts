@@ -5,6 +5,7 @@ import { Facts } from "../src/realtime/facts";
 import type { Link, Reply } from "../src/realtime/protocol";
 import { ReplayLink, replayEnv, type Recording } from "../gallery/replay";
 import { SCENES, type Scene } from "../gallery/scenes";
+import { T } from "./build";
 
 let mounted: Mounted[] = [];
 afterEach(() => {
@@ -47,6 +48,19 @@ const button = (root: HTMLElement, name: string): HTMLButtonElement => {
 };
 const accessibleText = (element: Element): string =>
   [...element.childNodes].filter((node) => !(node instanceof Element && node.getAttribute("aria-hidden"))).map((node) => node.textContent).join("").trim();
+
+/** A run that asks question i, answered or not. */
+function waiting(run_id: string, i: number, answered: boolean): object {
+  const ended = answered ? { ended_at: T + 500 } : {};
+  return {
+    run: { run_id, fn_id: "f", name: "f", status: answered ? "completed" : "waiting", attempt: 0, max_attempts: 5, queued_at: T, started_at: T, ...ended },
+    steps: [{
+      run_id, hash: "h", step_id: "wait", index: 0, op: "wait_for_event", status: answered ? "completed" : "waiting", attempt: 0, max_attempts: 1,
+      started_at: T, wait: { event: "app/answer", if: `async.data.id == 'question-${i}-of-run'`, expires_at: T + 90_000 }, ...ended,
+      ...(answered ? { answered: { event_id: "e", ts: T + 500, data: { approved: true } } } : {}),
+    }],
+  };
+}
 
 describe("every state", () => {
   it.each(SCENES.map((s) => [s.id, s] as const))("%s draws, says its state and its connection", async (_, s) => {
@@ -187,6 +201,22 @@ describe("an approval", () => {
     root.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true }));
     await settle();
     expect(question()).toBe("Delete 3 stale indexes?");
+  });
+  it("finds the open question behind hundreds of answered ones", async () => {
+    const count = 300;
+    const ids = Array.from({ length: count }, (_, i) => `run-${i}`);
+    const channels = { c: ids.map((run_id, i) => ({
+      channel: "c", topic: "questions", kind: "data", offset: i, created_at: new Date(T + i).toISOString(), run_id,
+      data: { message: `Question ${i}?`, id: `question-${i}-of-run` },
+    })) };
+    const runs = Object.fromEntries(ids.map((run_id, i) => [run_id, waiting(run_id, i, i > 0)]));
+    const { root } = await draw({
+      view: "approval", params: { channel: "c", topic: "questions", event: null }, initial: {},
+      recording: { channels, runs, now: T + 1000 },
+    });
+    await vi.waitFor(() => expect(root.querySelector(".q")?.textContent).toBe("Question 0?"));
+    expect(root.querySelectorAll(".inb-question")).toHaveLength(1);
+    expect(root.dataset.inbStatus).toBe("waiting");
   });
   it("has no buttons in a saved notebook", async () => {
     const { root } = await draw(scene("a-saved"));

@@ -17,8 +17,10 @@ export interface ApprovalState {
   readonly problem?: string;
 }
 
+/** So many runs that are not over are followed at once, the newest first; questions of others wait their turn unseen. */
+const FOLLOWED = 64;
 /** Questions of older runs than these are history, not work. */
-const FOLLOWED = 12;
+const REMEMBERED = 500;
 const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export class ApprovalController extends Controller<ApprovalState> {
@@ -60,6 +62,7 @@ export class ApprovalController extends Controller<ApprovalState> {
   views(now: number): QuestionView[] {
     const { queue, pending } = this.state;
     return queue.questions
+      .filter((question) => this.followers.get(question.run_id)?.missing === false)
       .map((question) => viewQuestion(question, this.followers.get(question.run_id)?.model, pending.get(question.key), now))
       .filter((view) => isShown(view, this.topic));
   }
@@ -131,20 +134,30 @@ export class ApprovalController extends Controller<ApprovalState> {
 
   private receive(batch: readonly Message[]): void {
     this.set({ ...this.state, queue: withQuestions(this.state.queue, batch, this.topic) }, batch);
-    const runs = [...new Set(this.state.queue.questions.map((question) => question.run_id))];
-    for (const run_id of runs.slice(-FOLLOWED)) this.follow(run_id);
+    this.followRuns();
   }
 
-  private follow(run_id: string): void {
-    if (this.followers.has(run_id)) return;
+  /** Follows the runs that ask; one that turns out to be over makes room for the next older one. */
+  private followRuns(): void {
+    const runs = [...new Set(this.state.queue.questions.map((question) => question.run_id))].slice(-REMEMBERED);
+    let open = [...this.followers.values()].filter((follower) => !follower.over && !follower.missing).length;
+    for (const run_id of runs.reverse()) {
+      if (open >= FOLLOWED) return;
+      if (!this.followers.has(run_id) && !this.follow(run_id).over) open += 1;
+    }
+  }
+
+  private follow(run_id: string): RunFollower {
     const saved = this.saved[run_id];
     const follower = new RunFollower(this.env, run_id, (messages) => {
       this.set(this.state, messages);
+      if (follower.over || follower.missing) this.followRuns();
       this.tellOthers();
     }, saved === undefined ? undefined : parseSnapshot(saved));
     this.followers.set(run_id, follower);
     follower.start();
     this.tellOthers();
+    return follower;
   }
 
   /** Lets timelines and streams of the page name the question and lead to it. */
