@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import inngest_nb
 from inngest_nb import links
 from inngest_nb.engine.engine import Engine
 from tests.engine.clock import TestClock
@@ -50,7 +51,7 @@ async def rig(data_dir: Path) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture
-def closed_links() -> Iterator[None]:
-    """Close what clients of the test have opened."""
-    yield
+def client(tmp_path: Path) -> Iterator[inngest_nb.Inngest]:
+    """A client of an engine of its own."""
+    yield inngest_nb.Inngest(app_id="app", engine="embedded", data_dir=tmp_path / "data")
     links.close_links()
