@@ -35,6 +35,7 @@ from inngest_nb.publishing import ClientRealtime
 from inngest_nb.run import Run
 from inngest_nb.serializers import Serializer
 from inngest_nb.settings import CloudSettings, HasCloudSettings
+from inngest_nb.times import to_us
 from inngest_nb.triggers import TriggerCron, TriggerEvent
 from inngest_nb.types import EmptySentinel, Logger
 from inngest_nb.worker.hooks import around_send, refuse_async
@@ -244,11 +245,63 @@ class Inngest(HasCloudSettings):
     ) -> list[Run]:
         """Runs, newest first; `function` is a Function, its local or its full id; `event_id` is an internal id."""
         link = self._link()
-        fn_id = function.id if isinstance(function, Function) else function
-        if fn_id is not None and not fn_id.startswith(f"{self.app_id}-"):
-            fn_id = f"{self.app_id}-{fn_id}"
-        states = link.call("runs", {"function": fn_id, "status": status, "event_id": event_id, "limit": limit})
+        params = {"function": self._fn_id(function), "status": status, "event_id": event_id, "limit": limit}
+        return [Run(link, state) for state in link.call("runs", params)]
+
+    def cancel_runs(
+        self,
+        *,
+        function: Function[Any] | str | None = None,
+        status: str | None = None,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        if_exp: str | None = None,
+    ) -> int:
+        """Cancel all runs of this app that have not ended and that fit; returns how many, once that is durable.
+
+        Args:
+            function: a Function, its local or its full id; None for all.
+            status: "queued", "running" or "waiting"; None for all three.
+            since: when they were queued at the earliest.
+            until: when they were queued, this time excluded.
+            if_exp: a condition on `event`, the event that started a run.
+
+        Raises:
+            ExpressionError: `if_exp` is not an expression.
+        """
+        params = self._which(function, status, since, until) | {"if_exp": if_exp}
+        cancelled: int = self._link().call("cancel_runs", params, timeout=None)
+        return cancelled
+
+    def replay(
+        self,
+        *,
+        function: Function[Any] | str,
+        status: str | None = "failed",
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+    ) -> list[Run]:
+        """Run again, from the beginning, what has ended with this status (None: any) and was queued in that time.
+
+        Rate limits and idempotency do not count for the new runs; they are returned oldest first.
+        """
+        link = self._link()
+        states = link.call("replay", self._which(function, status, since, until), timeout=None)
         return [Run(link, state) for state in states]
+
+    def _which(
+        self,
+        function: Function[Any] | str | None,
+        status: str | None,
+        since: datetime.datetime | None,
+        until: datetime.datetime | None,
+    ) -> dict[str, Any]:
+        times = {"since": to_us(since), "until": to_us(until)}
+        return {"app_id": self.app_id, "function": self._fn_id(function), "status": status, **times}
+
+    def _fn_id(self, function: Function[Any] | str | None) -> str | None:
+        fn_id = function.id if isinstance(function, Function) else function
+        return fn_id if fn_id is None or fn_id.startswith(f"{self.app_id}-") else f"{self.app_id}-{fn_id}"
 
     @property
     def history(self) -> History:

@@ -179,3 +179,8 @@ def fields_at(moment: Timestamp, zone: str) -> datetime.datetime | None:
         return (epoch + datetime.timedelta(microseconds=moment.ns // 1000)).astimezone(tz)
     except (ValueError, OSError, OverflowError):  # unknown zones are ValueErrors or file errors
         return None
+
+
+def to_us(moment: datetime.datetime | None) -> int | None:
+    """Microseconds since the epoch; a time without a zone is local."""
+    return None if moment is None else int(moment.timestamp() * 1_000_000)

@@ -12,6 +12,7 @@ from typing import Any
 
 from inngest_nb.clock import Clock
 from inngest_nb.engine.admission import Admission
+from inngest_nb.engine.bulk import Bulk
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.dispatch import Dispatch
 from inngest_nb.engine.forks import Forks
@@ -47,6 +48,7 @@ class Engine:
         self._watchers: dict[str, list[asyncio.Future[Run]]] = {}
         self._lock: DataDirLock | None = None
         self.core: Core
+        self.bulk = Bulk(self)
         self.id = self._clock.ulid()
 
     # -- life ----------------------------------------------------------------------------------
@@ -151,10 +153,8 @@ class Engine:
         self.run(run_id)
         run = self.core.find(run_id)
         assert run is not None
-        if run.status not in ENDED:
-            self.core.progress.end(run, "cancelled", reason=reason)
-            await self.ended(run_id)
-        return run
+        self.core.progress.end(run, "cancelled", reason=reason)  # unless it has ended
+        return await self.ended(run_id)
 
     async def rerun(self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool) -> Run:
         """A new run from the events of an old one, with as many of its memos as are kept."""

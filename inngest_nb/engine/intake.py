@@ -108,12 +108,12 @@ class Intake:
         event = {"name": INVOKED_EVENT, "data": {**data, "_inngest": own}, "ts": self._core.clock.now() // 1000}
         return self._plan(self._store(event, None), function, None, parent=(parent.id, step_hash))
 
-    def plan_for(self, function: Function, event: dict[str, Any]) -> Plan:
+    def plan_for(self, function: Function, event: dict[str, Any], *, direct: bool) -> Plan:
         """An event of the engine's own for one function, with that function's flow control."""
         stored = self._store(event, None)
         plan = Plan(stored)
         plan.writes.append(add_event(stored, target=function.id, key=None))
-        self._core.admission.admit(function, stored, plan, parent=None, direct=False)
+        self._core.admission.admit(function, stored, plan, parent=None, direct=direct)
         return plan
 
     def plan_end(self, run: Run) -> list[Plan]:

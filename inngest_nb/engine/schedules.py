@@ -60,13 +60,17 @@ class Schedules:
         if not late and not self._core.dispatch.has_backlog(due.run_id):
             self._core.intake.keep([self.plan_tick(function, trigger, due.at)])
 
-    def plan_tick(self, function: Function, trigger: dict[str, Any], at_us: int) -> Plan:
-        """The run of one tick; the same tick starts it once."""
-        moment = datetime.datetime.fromtimestamp(at_us / 1e6, datetime.UTC).isoformat().replace("+00:00", "Z")
-        fire_at = at_us // 1000 + self._jitter_ms(function, trigger, moment)
+    def name_of(self, at_us: int) -> str:
+        """The id of a tick's event: the same tick starts a function once."""
+        return datetime.datetime.fromtimestamp(at_us / 1e6, datetime.UTC).isoformat().replace("+00:00", "Z")
+
+    def plan_tick(self, function: Function, trigger: dict[str, Any], at_us: int, *, made_up: bool = False) -> Plan:
+        """The run of one tick; one that is made up afterwards starts without jitter and is not held back."""
+        moment = self.name_of(at_us)
+        fire_at = at_us // 1000 + (0 if made_up else self._jitter_ms(function, trigger, moment))
         data = {"cron": trigger["cron"], "scheduledAt": moment, "fireAt": fire_at}
         event = {"name": TIMER_EVENT, "data": data, "id": moment, "ts": fire_at}
-        return self._core.intake.plan_for(function, event)
+        return self._core.intake.plan_for(function, event, direct=made_up)
 
     def _jitter_ms(self, function: Function, trigger: dict[str, Any], moment: str) -> int:
         if not trigger.get("jitter"):

@@ -54,6 +54,9 @@ class Session:
             "rerun": self._rerun,
             "preview": self._preview,
             "pause": self._pause,
+            "cancel_runs": self._cancel_runs,
+            "replay": self._replay,
+            "backfill": self._backfill,
             "messages": self._messages,
         }
 
@@ -265,6 +268,15 @@ class Session:
 
     async def _preview(self, params: dict[str, Any]) -> Any:
         return self._engine.preview(**params)
+
+    async def _cancel_runs(self, params: dict[str, Any]) -> Any:
+        return await self._engine.bulk.cancel(open=1, **params)
+
+    async def _replay(self, params: dict[str, Any]) -> Any:
+        return [self._state(run) for run in await self._engine.bulk.replay(open=0, **params)]
+
+    async def _backfill(self, params: dict[str, Any]) -> Any:
+        return [self._state(run) for run in await self._engine.bulk.backfill(**params)]
 
     async def _pause(self, params: dict[str, Any]) -> Any:
         await self._engine.pause(params["fn_id"], paused=params["paused"])

@@ -156,6 +156,11 @@ SELECT id FROM events WHERE idempotency_key = ?;
 -- event: one event
 SELECT event_id, name, data, user, ts FROM events WHERE id = ?;
 
+-- select_runs: of one app, oldest first; function and times may be NULL
+SELECT r.id FROM runs r JOIN functions f ON f.id = r.fn_id WHERE f.app_id = :app_id AND (:function IS NULL OR r.fn_id = :function)
+  AND (:since IS NULL OR r.queued_at >= :since) AND (:until IS NULL OR r.queued_at < :until)
+  AND (:open IS NULL OR (r.ended_at IS NULL) = :open) ORDER BY r.id;
+
 -- list_runs: newest first; every filter may be NULL
 SELECT id FROM runs WHERE (:function IS NULL OR fn_id = :function) AND (:status IS NULL OR status = :status)
   AND (:event_id IS NULL OR event_id = :event_id) ORDER BY id DESC LIMIT :limit;
