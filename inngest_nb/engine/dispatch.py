@@ -69,9 +69,9 @@ class Dispatch:
         if not self._throttled.hold(run, function):
             self.pass_throttle(run)
 
-    def kept(self, run: Run) -> None:
+    def kept(self, run: Run, report: tuple[str, int]) -> None:
         """A report about the run is in the journal."""
-        run.keeping -= 1
+        run.keeping.discard(report)
         if run.placed_when_kept and not run.keeping:
             run.placed_when_kept = False
             if run.status not in ENDED and run.peer is None:

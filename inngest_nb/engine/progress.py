@@ -36,6 +36,8 @@ class Progress:
     def step_done(self, run: Run, message: Message) -> None:
         """An attempt ended: keep its outcome, then let the body go on, or plan the next attempt."""
         run.fresh = False
+        if (message["hash"], message["attempt"]) in run.keeping:
+            return  # said again while it is on its way to the disk: it is answered when it is there
         if message.get("again") and self._known(run, message):
             return
         too_much = limits.count(run, message, self._core.journal)
@@ -60,14 +62,15 @@ class Progress:
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
         ack = _ack(run, row)
-        run.keeping += 1
+        report = (row.hash, row.attempt)
+        run.keeping.add(report)
         streamed = run.unsettled.pop(row.step_id, None)  # the attempt has ended: losing its worker voids nothing now
 
         def kept(_: object) -> None:
             if streamed:
                 run.unsettled[row.step_id] = streamed
             self._step_kept(run, message, row)
-            self._core.dispatch.kept(run)
+            self._core.dispatch.kept(run, report)
 
         def keep(_: object = None) -> None:
             self._core.journal.submit(writes, kept, patient=True, ack=ack)

@@ -82,7 +82,7 @@ class Run:
     passed_throttle: bool = False
     steps: int | None = 0  # how many it has reported; None: ask the journal
     state_bytes: int = 0  # what their outputs take
-    keeping: int = 0  # how many reports about it are on their way to the disk
+    keeping: set[tuple[str, int]] = field(default_factory=set)  # attempts and waits on their way to the disk
     placed_when_kept: bool = False  # it wants a peer as soon as there are none
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log

@@ -259,8 +259,12 @@ class Session:
         return self._state(await self._engine.cancel(params["run_id"], params.get("reason")))
 
     async def _publish_request(self, params: dict[str, Any]) -> Any:
-        self._publish(params)
-        await self._engine.core.hub.written()
+        hub = self._engine.core.hub
+        if params.get("again"):  # the connection broke before the answer: it may be in the log
+            await hub.written()
+        if not params.get("again") or not hub.has(params["channel"], params["topic"], params["created_at"]):
+            self._publish(params)
+        await hub.written()
         return None
 
     async def _rerun(self, params: dict[str, Any]) -> Any:

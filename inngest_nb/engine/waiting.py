@@ -58,7 +58,7 @@ class Waiting:
         if "event" in message:
             about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
-        run.keeping += 1
+        run.keeping.add((row.hash, 0))
         kept = self._core.journal.persist(writes)  # now: before whatever the body reports next
         self._core.spawn(self._kept(kept, run, row, message, plan))
 
@@ -66,7 +66,7 @@ class Waiting:
         self, kept: asyncio.Future[None], run: Run, row: StepRow, message: Message, plan: Plan | None
     ) -> None:
         await kept
-        self._core.dispatch.kept(run)
+        self._core.dispatch.kept(run, (row.hash, 0))
         if "event" in message:
             self._core.waits.kept((run.id, row.hash))
         if plan is not None:

@@ -21,6 +21,7 @@ from inngest_nb.store.database import explain, find_damage
 MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
 _IDLE_LOGS = 2_000
+_LATELY = 10_000
 # Lifecycle that nobody follows may wait for company: the journal has it all, and steps must not wait for its commits.
 _PATIENT_KINDS = frozenset({"run", "step"})
 _PATIENCE_S = 0.005
@@ -149,6 +150,12 @@ class Hub:
     def read(self, log: ChannelLog, start: int, limit: int) -> list[tuple[object, ...]]:
         """Rows of a log from disk; called from a worker thread."""
         return self._reader.execute(_SQL.read, (log.id, start, limit)).fetchall()
+
+    def has(self, channel: str, topic: str, created_at: int) -> bool:
+        """Whether a message of this time is among the last ones of a log on disk."""
+        log = self.log(channel)
+        about = (log.id, log.next - _LATELY, topic, created_at)
+        return self._reader.execute(_SQL.has, about).fetchone() is not None
 
     def offset_at(self, log: ChannelLog, us: int) -> int:
         """The first offset published at or after a time."""

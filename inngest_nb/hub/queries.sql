@@ -17,6 +17,9 @@ SELECT coalesce(max(id), 0) FROM channels;
 SELECT "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at
 FROM messages WHERE channel_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?;
 
+-- has: a message of this time on a topic, from an offset on
+SELECT 1 FROM messages WHERE channel_id = ? AND "offset" >= ? AND topic = ? AND created_at = ? LIMIT 1;
+
 -- offset_at: the first offset at or after a time
 SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
 

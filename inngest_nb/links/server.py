@@ -73,8 +73,7 @@ class ServerLink(Link):
             )
         except (HTTPClientError, OSError) as exc:
             raise _refusal(exc, self._server) from exc
-        await socket.write_message(orjson.dumps([self.worker.hello()]))
-        frame = await socket.read_message()
+        frame = await self._greet(socket)
         if frame is None:
             raise LinkError(
                 f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}"
@@ -84,12 +83,21 @@ class ServerLink(Link):
         self._incoming([first, *others])
         return dict(first)
 
+    async def _greet(self, socket: WebSocketClientConnection) -> str | bytes | None:
+        try:
+            await socket.write_message(orjson.dumps([self.worker.hello()]))
+        except WebSocketClosedError:
+            return None
+        return await socket.read_message()
+
     def _repeat(self) -> None:
         """After a reconnect: subscriptions and open requests."""
         for following in list(self._following.values()):
             self._out.append(following.message())
+        waiting = {id(message) for message in self._out}  # said while nobody listened
         for _, message in list(self._requests.values()):
-            self._out.append(message)
+            if id(message) not in waiting:
+                self._out.append(_again(message))
 
     async def _serve(self) -> None:
         while not self._closed:
@@ -160,6 +168,13 @@ class ServerLink(Link):
 
         self._loop.call_soon_threadsafe(stop)
         self._link_thread.stop()
+
+
+def _again(request: Message) -> Message:
+    """A request that may have been carried out; only a publish cannot tell by a key of its own."""
+    if request["method"] != "publish":
+        return request
+    return {**request, "params": {**request["params"], "again": True}}
 
 
 def _ignore_closed(sent: asyncio.Future[Any]) -> None:

@@ -87,3 +87,26 @@ async def test_what_was_not_reported_is_rolled_back_at_once(engine: Engine) -> N
     assert (await heir.started())["memos"] == {}
     await asyncio.wait_for(engine.core.hub.written(), 10)
     assert [message["kind"] for message in log_of(engine, "chat")] == ["data", "rollback"]
+
+
+async def test_a_report_that_is_repeated_meanwhile_counts_once(engine: Engine) -> None:
+    """After a reconnect a worker repeats what was not answered, also what it had queued while nobody listened."""
+    peer, _, run = await two_peers(engine)
+    message = {"channel": "chat", "topic": "done", "data": '"end"'}
+    for again in (False, True, True):
+        peer.step_done(run, "publish", kind="realtime.publish", output='"end"', publish=message, again=again)
+    await peer.hear("step.saved")
+    await peer.finish(run)
+    await engine.core.hub.written()
+    log = log_of(engine, "chat")
+    assert [(m["offset"], m["kind"], m["topic"]) for m in log] == [(0, "data", "done"), (1, "run", "$run")]
+
+
+async def test_a_publish_that_is_repeated_after_a_broken_connection_is_there_once(engine: Engine) -> None:
+    peer, _, _ = await two_peers(engine)
+    now = engine.core.clock.now()
+    params = {"channel": "chat", "topic": "t", "data": "1", "created_at": now}
+    await peer.request("publish", dict(params))
+    await peer.request("publish", params | {"again": True})
+    await peer.request("publish", params | {"again": True, "created_at": now + 1})
+    assert [m["offset"] for m in log_of(engine, "chat")] == [0, 1]
