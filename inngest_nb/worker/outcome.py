@@ -51,6 +51,14 @@ def is_retriable(exc: BaseException) -> bool:
     return exc.is_retriable if isinstance(exc, InngestError) else True
 
 
+def without_stop_iteration(handler: Callable[..., Any], *args: Any) -> Any:
+    """Call `handler`; a StopIteration, which no future can carry, becomes a RuntimeError as in a generator."""
+    try:
+        return handler(*args)
+    except StopIteration as exc:
+        raise RuntimeError("the step raised StopIteration") from exc
+
+
 async def outcome(call: Callable[[], Any]) -> Any:
     """What a callback returns, awaited if need be."""
     value = call()

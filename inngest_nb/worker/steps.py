@@ -20,6 +20,7 @@ from inngest_nb.types import EmptySentinel
 from inngest_nb.worker.approval import Decision, request_approval
 from inngest_nb.worker.context import current_step
 from inngest_nb.worker.home import current_home
+from inngest_nb.worker.outcome import without_stop_iteration
 from inngest_nb.worker.waits import for_duration, for_event, for_function
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Step:
         context = contextvars.copy_context()
         threads = current_home.get() or self._execution.worker.threads
         value = await self._execution.worker.loop.run_in_executor(
-            threads, functools.partial(context.run, handler, *args)
+            threads, functools.partial(context.run, without_stop_iteration, handler, *args)
         )
         return await value if inspect.isawaitable(value) else value
 
