@@ -103,9 +103,9 @@ class Inngest(HasCloudSettings):
     def _link(self) -> Link:
         return link_in_use.get() or link_to(self.engine, self._data_dir)
 
-    def add_middleware(self, *middleware: UninitializedMiddleware) -> None:
+    def add_middleware(self, middleware: UninitializedMiddleware, *more: UninitializedMiddleware) -> None:
         """Add middleware after that of the client so far; calls and sends from now on use it."""
-        self.middleware = [*self.middleware, *middleware]
+        self.middleware = [*self.middleware, middleware, *more]
 
     def set_logger(self, logger: Logger) -> None:
         """Replace what `ctx.logger` writes to."""

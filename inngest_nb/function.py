@@ -50,6 +50,11 @@ Replay = Literal["on_resume", "always"]
 class Function(Generic[T]):
     """What `create_function` makes of a handler. `start` it, or send an event that triggers it."""
 
+    id: str
+    local_id: str
+    name: str
+    is_handler_async: bool
+
     def __init__(
         self,
         client: Inngest,

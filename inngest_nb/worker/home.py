@@ -29,6 +29,8 @@ class Home(Executor):
         future: Future[Any] = Future()
 
         def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(fn(*args, **kwargs))
             except StopIteration as exc:  # a future cannot carry it

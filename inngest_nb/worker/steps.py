@@ -7,7 +7,7 @@ import datetime
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from inngest_nb.ai import BaseAdapter, as_json, request_of
 from inngest_nb.codehash import hash_callable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from inngest_nb.worker.execution import Execution
 
 T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
 
 class Step:
@@ -43,20 +42,20 @@ class Step:
     async def run(
         self,
         step_id: str,
-        handler: Callable[[Unpack[Args]], Awaitable[T]],
-        *handler_args: *Args,
+        handler: Callable[..., Awaitable[T]],
+        *handler_args: Any,
         output_type: object = EmptySentinel,
     ) -> T: ...
     @overload
     async def run(
         self,
         step_id: str,
-        handler: Callable[[Unpack[Args]], T],
-        *handler_args: *Args,
+        handler: Callable[..., T],
+        *handler_args: Any,
         output_type: object = EmptySentinel,
     ) -> T: ...
     async def run(
-        self, step_id: str, handler: Callable[[*Args], Any], *handler_args: *Args, output_type: object = EmptySentinel
+        self, step_id: str, handler: Callable[..., Any], *handler_args: Any, output_type: object = EmptySentinel
     ) -> Any:
         """Run `handler` once, whatever happens, and return its JSON result; an async or a sync callable.
 

@@ -7,7 +7,7 @@ import concurrent.futures
 import contextvars
 import datetime
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inngest_nb.ai import BaseAdapter
 from inngest_nb.durations import Duration
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from inngest_nb.worker.execution import Execution
 
 T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
 
 class StepSync:
@@ -67,8 +66,8 @@ class StepSync:
     def run(
         self,
         step_id: str,
-        handler: Callable[[Unpack[Args]], T],
-        *handler_args: *Args,
+        handler: Callable[..., T],
+        *handler_args: Any,
         output_type: object = EmptySentinel,
     ) -> T:
         """As `Step.run`; the handler runs in the body's own thread."""
