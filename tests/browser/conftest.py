@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 Open = Callable[..., Notebook]
+FAILED = pytest.StashKey[bool]()
+PICTURES = Path(__file__).parents[2] / "test-results"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember failures for the fixtures: a picture says more than a time-out."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture
@@ -114,6 +124,10 @@ def open_notebook(context: BrowserContext, request: pytest.FixtureRequest) -> It
 
     yield open_
     for notebook in opened:
+        if request.node.stash.get(FAILED, False) and not notebook.page.is_closed():
+            PICTURES.mkdir(exist_ok=True)
+            notebook.page.screenshot(path=PICTURES / f"{notebook.name}.png")
+            print("\n".join([*notebook.console[-20:], notebook.server.log.read_text()[-4000:]]))  # noqa: T201 - pytest shows it
         notebook.page.close()
         notebook.shut_down()
 

@@ -1,0 +1,170 @@
+"""What a person sees: from publish to the document, from a cell to a live view, from a click to the run that goes on.
+
+`python -m benchmarks.browser` measures in a real JupyterLab with Chromium and writes benchmarks/results/browser.json.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks.measure import quantiles
+from tests.browser.conftest import make_server
+from tests.browser.notebook import Notebook, write_notebook
+from tests.support import chromium
+from tests.support.llm import ScriptedModel
+
+RESULT = Path(__file__).parent / "results" / "browser.json"
+RATES = (50, 500)
+SECONDS = 4
+VIEWS = 9
+CLICKS = 12
+
+DEFINITIONS = """
+import asyncio, time, uuid
+import inngest_nb as nb
+from inngest_nb import realtime
+
+class Lane(realtime.Channel, name="lane:{lane}"):
+    lane: str
+    tokens: realtime.Topic[dict]
+    questions: realtime.Topic[dict]
+
+client = nb.Inngest(app_id="bench", engine="server")
+
+async def publish(lane, rate, count):
+    ref, began = Lane(lane=lane).tokens, time.perf_counter()
+    for i in range(count):
+        await asyncio.sleep(max(0, began + i / rate - time.perf_counter()))
+        await client.realtime.publish(ref, {"token": "token "})
+
+@client.create_function(fn_id="ask", trigger=nb.TriggerEvent(event="bench/ask"))
+async def ask(ctx: nb.Context) -> None:
+    key = await ctx.step.run("mint", lambda: str(uuid.uuid4()))
+    await ctx.publish(Lane(lane="ask").questions, {"message": "Go on?", "id": key})
+    await ctx.step.wait_for_event("wait", event="bench/answer", if_exp=f"async.data.id == '{key}'", timeout="5m")
+    await ctx.step.run("after", lambda: None)
+"""
+# The page's clock that ticks evenly, set to the one that messages are stamped with.
+CLOCK = "const clock = (since => () => performance.now() + since)(Date.now() - performance.now());"
+PROBE = (
+    f"() => {{ {CLOCK} window.__latencies = []; window.__inbProbe = m => window.__latencies.push(clock() - m.at); }}"
+)
+NOTE_CLICKS = f"""() => {{
+  {CLOCK}
+  if (!window.__clicks) document.addEventListener('click', () => window.__clicks.push(clock()), true);
+  window.__clicks = [];
+}}"""
+TIME_TO_LIVE = """async channel => {
+  const began = performance.now();
+  void window.jupyterapp.commands.execute('notebook:run-cell');
+  const limit = began + 20000;
+  while (performance.now() < limit) {
+    const cards = [...document.querySelectorAll('.inb-stream[data-inb-connection=live]')];
+    if (cards.some(card => card.querySelector('.inb-copyid')?.getAttribute('aria-label') === `Copy ${channel}`)) return performance.now() - began;
+    await new Promise(requestAnimationFrame);
+  }
+  throw new Error(`${channel} did not get live`);
+}"""
+
+
+@contextmanager
+def notebook() -> Iterator[Notebook]:
+    """A notebook with the definitions, open in JupyterLab."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-browser-") as scratch,
+        ScriptedModel(Path(scratch) / "requests.jsonl") as model,
+        make_server(Path(scratch) / "lab", model) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
+        write_notebook(server.root, "bench.ipynb", (DEFINITIONS,))
+        opened = Notebook(browser.new_page(viewport={"width": 1250, "height": 1400}), server, "bench.ipynb")
+        opened.open()
+        opened.run(0)
+        yield opened
+        browser.close()
+
+
+def publish_to_document(book: Notebook, rate: int) -> dict[str, float]:
+    """From the publish in the kernel to the text in the document."""
+    lane, count = f"at-{rate}", rate * SECONDS
+    book.run_source(1, f"display(nb.TokenStream(Lane(lane={lane!r}), topics=['tokens']))")
+    book.wait_for_connection("stream", "live")
+    book.page.evaluate(PROBE)
+    book.run_source(2, f"await publish({lane!r}, {rate}, {count})")
+    book.until("count => window.__latencies.length >= count", count)
+    latencies: list[float] = book.page.evaluate("window.__latencies")
+    return quantiles([latency / 1e3 for latency in latencies]) | {"messages": len(latencies)}
+
+
+def cell_to_live_view(book: Notebook) -> dict[str, float]:
+    """From running a cell to its view saying that it is live, kernel and page warm."""
+    found: list[float] = []
+    for number in range(VIEWS):
+        source = f"display(nb.TokenStream(Lane(lane='live-{number}')))"
+        book.page.evaluate(
+            "([source]) => { const notebook = window.jupyterapp.shell.currentWidget.content; notebook.activeCellIndex = 1;"
+            " notebook.widgets[1].model.sharedModel.setSource(source); }",
+            [source],
+        )
+        found.append(book.page.evaluate(TIME_TO_LIVE, f"lane:live-{number}"))
+    return quantiles([time / 1e3 for time in found])
+
+
+def click_to_next_step(book: Notebook, *, busy: bool) -> dict[str, float]:
+    """From the click on Approve to the start of the step after the wait, in the kernel."""
+    book.run_source(
+        1,
+        f"runs = [ask.start({{}}) for _ in range({CLICKS})]\n"
+        "display(nb.Approval(Lane(lane='ask'), topic='questions'))\nprint([run.id for run in runs])",
+    )
+    ids: list[str] = json.loads(book.printed(1).strip().replace("'", '"'))
+    if busy:
+        slept = book.start(2, "time.sleep(60)")
+        book.wait_for_kernel("busy")
+    book.page.evaluate(NOTE_CLICKS)
+    for _ in ids:
+        book.button("Approve").click()
+        book.view("approval").locator(".inb-b.primary[aria-disabled=true]").wait_for(state="detached")
+    book.view("approval").locator(".inb-question").wait_for(state="detached")
+    resumed = sorted(_resumed_at(book, run_id) for run_id in ids)
+    if busy:
+        book.command("notebook:interrupt-kernel")
+        slept()
+    clicks: list[float] = book.page.evaluate("window.__clicks")
+    return quantiles([(at - click) / 1e3 for click, at in zip(clicks[: len(ids)], resumed, strict=True)])
+
+
+def _resumed_at(book: Notebook, run_id: str) -> float:
+    def after() -> Any:
+        steps = book.server.request(f"inngest/api/runs/{run_id}")["steps"]
+        return next((step for step in steps if step["step_id"] == "after"), None)
+
+    return float(book.until_true(after)["started_at"])
+
+
+def main() -> dict[str, Any]:
+    """All figures, in milliseconds."""
+    with notebook() as book:
+        return {
+            "publish_to_document": {f"{rate}/s": publish_to_document(book, rate) for rate in RATES},
+            "cell_to_live_view": cell_to_live_view(book),
+            "click_to_next_step": {
+                "kernel idle": click_to_next_step(book, busy=False),
+                "kernel busy": click_to_next_step(book, busy=True),
+            },
+        }
+
+
+if __name__ == "__main__":
+    figures = main()
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
