@@ -53,7 +53,7 @@ async def test_an_offer_that_is_repeated_makes_no_second_attempt() -> None:
     worker = _Worker()
     start: Any = {
         "run_id": "r", "lease": "l", "fn_id": "app-fn", "event": "{}", "events": ["{}"], "attempt": 0, "max_attempts": 5,
-        "memos": {}, "errors": {}, "waiting": [], "retrying": {},
+        "memos": {}, "errors": {}, "waiting": [], "retrying": {}, "order": [],
     }  # fmt: skip
     execution = Execution(worker, None, start)  # type: ignore[arg-type]
     asking = asyncio.ensure_future(execution._ask("hash", {"op": "step.done", "hash": "hash", "attempt": 1}))
