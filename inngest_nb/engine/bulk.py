@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from inngest_nb import expressions
@@ -53,7 +54,7 @@ class Bulk:
             started += await asyncio.gather(*(self._core.forks.start(run, None, {}, resume=False) for run in ended))
         return started
 
-    async def _chunks(self, *, status: str | None, **where: Any) -> Any:
+    async def _chunks(self, *, status: str | None, **where: Any) -> AsyncIterator[list[Run]]:
         """Runs by their state of now; those that are made meanwhile are not among them."""
         ids = [run_id for (run_id,) in self._core.journal.reader.execute(SQL.select_runs, where).fetchall()]
         for begin in range(0, len(ids), _AT_ONCE):
