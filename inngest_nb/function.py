@@ -18,7 +18,6 @@ from inngest_nb.jsontext import loads
 from inngest_nb.middleware import StepMemos, UninitializedMiddleware, instances
 from inngest_nb.options import Options
 from inngest_nb.protocol import FunctionConfig
-from inngest_nb.registration import check_function
 from inngest_nb.run import Run
 from inngest_nb.times import to_us
 from inngest_nb.triggers import TriggerCron, TriggerEvent
@@ -238,6 +237,8 @@ class Function(Generic[T]):
 
 
 def _check(function: Function[Any]) -> None:
+    from inngest_nb.registration import check_function  # the expression language is not needed before
+
     where = f"function {function.local_id!r}"
     if not isinstance(function.local_id, str) or not function.local_id:
         raise FunctionConfigInvalidError(f"fn_id must be a non-empty string, not {function.local_id!r}")

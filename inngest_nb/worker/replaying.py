@@ -21,6 +21,8 @@ class ReplayingExecution(Execution):
         self.start["order"].append(step)
         if len(self._inflight) > 1:  # other branches are under way: the last of them enters anew
             return value
+        if self.hooks is not None:
+            await self.hooks.give_up()  # the call ends here, as it does in production
         self._enter_anew()
         return await asyncio.get_running_loop().create_future()  # never: this body is given up
 

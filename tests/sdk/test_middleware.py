@@ -122,6 +122,23 @@ def test_before_execution_comes_when_the_last_memo_has_been_used(client: inngest
     ]  # fmt: skip
 
 
+def test_in_replays_every_step_is_a_call_as_in_production(client: inngest.Inngest) -> None:
+    log: list[str] = []
+
+    async def body(ctx: inngest.Context) -> None:
+        await ctx.step.run("one", lambda: 1)
+        await ctx.step.run("two", lambda: 2)
+
+    assert run_once(client, body, recorder("a", log), replay="always").status == "completed"
+    ends = ["a.after_execution", "a.before_response"]
+    assert log == [
+        "a.new", "a.transform_input(0)", "a.before_execution", "a.transform_output(one)", *ends,
+        "a.new", "a.transform_input(1)", "a.before_execution", "a.transform_output(two)", *ends,
+        "a.new", "a.transform_input(2)", "a.before_execution",
+        "a.after_execution", "a.transform_output(None)", "a.before_response",
+    ]  # fmt: skip
+
+
 def test_a_raising_body_has_no_after_execution(client: inngest.Inngest) -> None:
     log: list[str] = []
 
