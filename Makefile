@@ -54,6 +54,10 @@ test-frontend: $(TEST_READY) frontend/node_modules/.package-lock.json ## the fro
 test-python: $(TEST_READY) ## pytest alone
 	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest $(TESTS) $(TEST_ARGS)
 
+.PHONY: chaos
+chaos: $(TEST_READY) ## random programs and deaths, fresh ones until it is stopped; prints how to repeat what fails
+	$(BIN)/python -m tests.promises.test_programs_against_a_model
+
 .PHONY: bench
 bench: $(TEST_READY) $(PEERS_READY) ## speed, beside the peers and the machine's limits
 	BENCH_PEERS_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -33,8 +33,8 @@ class Hub:
 
     def __init__(self, path: Path | str, *, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self._clock, self._loop = clock, loop
-        self._writer = Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=loop)
-        self._reader = connect_reader(path)
+        self._writer = self._open_writer(path)
+        self._reader = self._open_reader(path)
         self._logs: dict[str, ChannelLog] = {}
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
@@ -45,6 +45,12 @@ class Hub:
         self._later: asyncio.TimerHandle | None = None
         self._begin_epoch()
         self._writer.start()
+
+    def _open_writer(self, path: Path | str) -> Writer:
+        return Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=self._loop)
+
+    def _open_reader(self, path: Path | str) -> sqlite3.Connection:
+        return connect_reader(path)
 
     def _highest_id(self, path: Path | str) -> int:
         try:

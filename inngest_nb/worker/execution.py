@@ -164,7 +164,7 @@ class Execution:
                 if reply["op"] == "step.saved":
                     return await self._new(step, message["output"], foreign=False)
                 if reply["op"] == "step.failed":
-                    raise step_error(reply["error"])
+                    raise self._failed(step, reply["error"])
                 attempt = reply["attempt"]
         finally:
             self._inflight.pop(step, None)
@@ -193,7 +193,7 @@ class Execution:
                 reply = await self._ask_until_dropped(step, message)
             self.attempt = 0
             if reply["op"] == "step.failed":
-                raise step_error(reply["error"])
+                raise self._failed(step, reply["error"])
             return await self._new(step, reply["memo"], foreign=kind != "sleep")
         finally:
             self._inflight.pop(step, None)
@@ -292,6 +292,10 @@ class Execution:
         self.attempt = 0
         value = loads(memo)
         return value if self.hooks is None else await self.hooks.remembered(step, value, foreign=foreign)
+
+    def _failed(self, step: str, error: dict[str, Any]) -> StepError:
+        """What the body gets for a step that has used up its attempts."""
+        return step_error(error)
 
     async def _first_attempt(self, step: str) -> int:
         if step not in self.start["retrying"]:

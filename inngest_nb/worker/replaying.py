@@ -6,8 +6,10 @@ Code outside steps then runs as often as it will run there, which shows side eff
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+from inngest_nb.errors import StepError
+from inngest_nb.protocol import ErrorInfo
 from inngest_nb.worker.execution import Execution
 from inngest_nb.worker.turns import Turns
 
@@ -25,6 +27,11 @@ class ReplayingExecution(Execution):
             await self.hooks.give_up()  # the call ends here, as it does in production
         self._enter_anew()
         return await asyncio.get_running_loop().create_future()  # never: this body is given up
+
+    def _failed(self, step: str, error: dict[str, Any]) -> StepError:
+        self.start["errors"][step] = cast("ErrorInfo", error)  # the next time around too
+        self.start["order"].append(step)
+        return super()._failed(step, error)
 
     def _enter_anew(self) -> None:
         given_up = self.task

@@ -21,8 +21,8 @@ class Journal:
 
     def __init__(self, path: Path | str, *, loop: asyncio.AbstractEventLoop) -> None:
         self.path = path
-        self.writer = Writer(path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
-        self.reader = connect_reader(path)
+        self.writer = self._open_writer(loop)
+        self.reader = self._open_reader()
         self._check()
         self.writer.start()
         self.commit = self.writer.commit
@@ -30,6 +30,12 @@ class Journal:
         self.submit = self.writer.submit
         self.keep = self.writer.keep
         self.keep([(SQL.set_meta, ("clean", "0"))])
+
+    def _open_writer(self, loop: asyncio.AbstractEventLoop) -> Writer:
+        return Writer(self.path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
+
+    def _open_reader(self) -> sqlite3.Connection:
+        return connect_reader(self.path)
 
     def _check(self) -> None:
         try:
