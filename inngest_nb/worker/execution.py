@@ -389,20 +389,8 @@ class Execution:
 
     async def stream(self, ref: Any, chunks: AsyncIterable[Any], to: Callable[[Any], Any] | None) -> str:
         """Publish each piece and join their text."""
-        pieces: list[str] = []
-        async for chunk in chunks:
-            data = chunk if to is None else to(chunk)
-            await self.publish(ref, data)
-            pieces.append(chunk if isinstance(chunk, str) else _text_of(data))
-        return "".join(pieces)
+        return await stream_pieces(self.publish, ref, chunks, to)
 
     def events(self) -> list[Any]:
         """The events of the run as the handler sees them."""
         return [event_from_text(loads(text)) for text in self.start["events"]]
-
-
-def _text_of(data: Any) -> str:
-    from inngest_nb.realtime.messages import text_piece
-
-    plain = data if isinstance(data, (str, dict)) else getattr(data, "__dict__", {})
-    return text_piece(plain) or ""
