@@ -23,6 +23,7 @@ from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error, told
+from inngest_nb.worker.streaming import stream_pieces
 from inngest_nb.worker.turns import Turns
 
 if TYPE_CHECKING:
