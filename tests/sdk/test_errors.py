@@ -28,7 +28,7 @@ def test_the_output_of_a_failed_run(client: inngest.Inngest) -> None:
     assert list(error) == ["code", "name", "message", "stack"]
     assert (error["code"], error["name"], error["message"]) == ("unknown", "RuntimeError", "attempt 1")
     assert "in body" in error["stack"]
-    assert "inngest_nb" not in error["stack"]  # the frames are the user's
+    assert "inngest_nb/worker" not in error["stack"]  # the frames are the user's
 
 
 def test_an_uncaught_step_error_is_the_original(client: inngest.Inngest) -> None:
