@@ -61,7 +61,7 @@ class Progress:
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
-        ack = _ack(run, row)
+        ack, peer = _ack(run, row), run.peer
         report = (row.hash, row.attempt)
         run.keeping.add(report)
         streamed = run.unsettled.pop(row.step_id, None)  # the attempt has ended: losing its worker voids nothing now
@@ -69,7 +69,8 @@ class Progress:
         def kept(_: object) -> None:
             if streamed:
                 run.unsettled[row.step_id] = streamed
-            self._step_kept(run, message, row)
+            told = ack is not None and run.peer is peer  # another connection of the worker has heard nothing
+            self._step_kept(run, message, row, told=told)
             self._core.dispatch.kept(run, report)
 
         def keep(_: object = None) -> None:
@@ -93,7 +94,7 @@ class Progress:
             self._step_failed(run, message, row)
         return True
 
-    def _step_kept(self, run: Run, message: Message, row: StepRow) -> None:
+    def _step_kept(self, run: Run, message: Message, row: StepRow, *, told: bool) -> None:
         if run.status in ENDED:
             if row.status == "completed":
                 self._settle(run, row, "commit")
@@ -109,7 +110,7 @@ class Progress:
                 )
                 if run.touched is not None:
                     run.touched.add(message["publish"]["channel"])
-            if _ack(run, row) is None:
+            if not told:
                 self._answer(run, _saved(run, row))
         else:
             self._settle(run, row, "rollback", reason=message["error"]["name"])
