@@ -236,9 +236,6 @@ class Session:
             reply["error"] = {"type": "InngestError", "message": text}
         self._send(reply)
 
-    def _who(self) -> dict[str, Any] | None:
-        return {"name": self._user} if self._user else None
-
     async def _send_events(self, params: dict[str, Any]) -> Any:
         return await self._engine.send(params["events"], key=params.get("key"))
 
