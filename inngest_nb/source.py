@@ -80,6 +80,10 @@ class Source:
                 }
             case ("GET", ["runs", run_id, "steps", step_hash]):
                 return {"attempts": loads(self._link.call("attempts", {"run_id": run_id, "hash": step_hash}))}
+            case ("POST", ["runs", run_id, "plan"]):
+                return {"steps": self._link.call("preview", {"run_id": run_id, **_choice(body)})}
+            case ("POST", ["runs", run_id, "rerun"]):
+                return {"run": loads(self._link.call("rerun", {"run_id": run_id, **_choice(body)}))}
         raise RunNotFoundError(f"there is no route {method} {path}")
 
     def answer(self, params: dict[str, Any], decision: str) -> Callable[[], None]:
@@ -110,6 +114,12 @@ class Source:
         """{"run": RunState, "steps": [StepState, …]}."""
         view: dict[str, Any] = loads(self._link.call("view", {"run_id": run_id}))
         return view
+
+
+def _choice(body: Any) -> dict[str, Any]:
+    """Which steps a rerun keeps, and with which outputs."""
+    given = body or {}
+    return {"from_step": given.get("from_step"), "steps": given.get("steps") or {}, "resume": bool(given.get("resume"))}
 
 
 def _runs_in(messages: list[dict[str, Any]]) -> list[str]:

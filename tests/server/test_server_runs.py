@@ -108,6 +108,35 @@ async def test_a_run_that_completed_stays_completed(client: Client, peer: Script
     assert (await client.post(f"runs/{run['run_id']}/cancel")).body["run"]["status"] == "completed"
 
 
+async def test_a_rerun_does_what_its_plan_says(client: Client, peer: ScriptedPeer) -> None:
+    await client.send(GO)
+    run = await peer.started()
+    await peer.hear("step.saved", hash=peer.step_done(run, "fetch", output='{"rows":3}'))
+    await peer.hear("step.saved", hash=peer.step_done(run, "draw", index=1, output='"chart"'))
+    await peer.finish(run, 1)
+    path = f"runs/{run['run_id']}"
+    choice = {"from_step": "draw", "steps": {"fetch": {"rows": 4}}}
+    plan = (await client.post(f"{path}/plan", choice)).body["steps"]
+    assert [(step["step_id"], step["action"]) for step in plan] == [
+        ("fetch", "reused, output edited"),
+        ("draw", "runs again"),
+    ]
+    forked = (await client.post(f"{path}/rerun", choice)).body["run"]
+    assert forked["forked_from"] == run["run_id"]
+    again = await peer.started()
+    assert again["run_id"] == forked["run_id"]
+    assert again["memos"] == {step_hash("fetch", 0): '{"rows":4}'}
+
+
+@pytest.mark.parametrize("choice", [[], {"from_step": 1}, {"steps": [1]}, {"from_step": "nope"}])
+async def test_a_rerun_that_cannot_be_made_is_refused(client: Client, peer: ScriptedPeer, choice: Any) -> None:
+    await client.send(GO)
+    run = await peer.started()
+    for what in ("plan", "rerun"):
+        answer = await client.post(f"runs/{run['run_id']}/{what}", choice)
+        assert (answer.status, answer.body["code"]) == (400, "fork_invalid")
+
+
 @pytest.mark.parametrize("channel", ["chat", "agent:t/1 ü", "100%", "a%20b", "?x=1&y", "..", "ch#1"])
 async def test_the_log_of_a_channel_is_read_in_pieces(client: Client, peer: ScriptedPeer, channel: str) -> None:
     say(peer, channel, *(str(n) for n in range(10)))

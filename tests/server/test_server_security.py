@@ -29,6 +29,8 @@ EXAMPLES = {
     "runs/([^/]+)": ["{run}"],
     "runs/([^/]+)/steps/([^/]+)": ["{run}", "{step}"],
     "runs/([^/]+)/cancel": ["{run}"],
+    "runs/([^/]+)/plan": ["{run}"],
+    "runs/([^/]+)/rerun": ["{run}"],
     "channels/([^/]+)/messages": ["chat"],
     "realtime": [],
     "worker": [],
@@ -199,7 +201,10 @@ class TestAuthorizer:
                 for what, answer in answers.items()
                 if answer.status in (101, 200) and what.partition(" ")[0] in ("GET", "POST", "WS")
             }
-        assert opened["write"] == {"POST events", "POST runs/([^/]+)/cancel"}
+        assert opened["write"] == {
+            "POST events",
+            *(f"POST runs/([^/]+)/{what}" for what in ("cancel", "plan", "rerun")),
+        }
         assert opened["execute"] == {"WS worker"}
         assert opened["read"] == {
             "GET runs",

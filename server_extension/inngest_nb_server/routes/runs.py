@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from inngest_nb.engine.views import attempts, read_log, run_view
+from inngest_nb.errors import ForkError
 from inngest_nb_server.routes.base import Handler
 
 
@@ -52,6 +55,42 @@ class CancelHandler(Handler):
         self.answer({"run": self.state(run)})
 
 
+class ForkHandler(Handler):
+    """What planning and starting a rerun have in common: which steps are kept, and with which outputs."""
+
+    def choice(self) -> dict[str, Any]:
+        """{"from_step", "steps", "resume"} of the body, each with its default.
+
+        Raises:
+            ForkError: the body is not such an object.
+        """
+        body = self.json_body() if self.request.body else {}
+        from_step, steps = (body.get("from_step"), body.get("steps") or {}) if isinstance(body, dict) else (0, {})
+        if not isinstance(from_step, str | None) or not isinstance(steps, dict):
+            raise ForkError('a rerun is {"from_step": step id, hash or null, "steps": {step: output}, "resume": false}')
+        return {"from_step": from_step, "steps": steps, "resume": body.get("resume") is True}
+
+
+class PlanHandler(ForkHandler):
+    """What a rerun would do."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        """Each step with whether it is reused or runs again; nothing happens."""
+        self.answer({"steps": self.engine.preview(run_id, **self.choice())})
+
+
+class RerunHandler(ForkHandler):
+    """Running again."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        """Start a new run from this one."""
+        self.answer({"run": self.state(await self.engine.rerun(run_id, **self.choice()))})
+
+
 class MessagesHandler(Handler):
     """The log of a channel."""
 
@@ -69,5 +108,7 @@ ROUTES = [
     (r"runs/([^/]+)", RunHandler),
     (r"runs/([^/]+)/steps/([^/]+)", StepHandler),
     (r"runs/([^/]+)/cancel", CancelHandler),
+    (r"runs/([^/]+)/plan", PlanHandler),
+    (r"runs/([^/]+)/rerun", RerunHandler),
     (r"channels/([^/]+)/messages", MessagesHandler),
 ]
