@@ -9,6 +9,8 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import List, Unicode
 
+from inngest_nb_server.compat import COMPAT_ROUTES
+from inngest_nb_server.credentials import Keys
 from inngest_nb_server.host import EngineHost
 from inngest_nb_server.routes import events, realtime, runs, worker
 
@@ -28,6 +30,14 @@ class InngestApp(ExtensionApp):
         Unicode(),
         help="Modules whose functions this server runs itself, for example ['reports.nightly']. They are imported at start.",
     ).tag(config=True)
+    signing_key = Unicode(
+        "",
+        help="Opens the compatible API to Inngest's SDKs that have the same key. Default: INNGEST_SIGNING_KEY, and while keys "
+        "are rotated INNGEST_SIGNING_KEY_FALLBACK. Without one, only the server's own token opens it.",
+    ).tag(config=True)
+    event_key = Unicode(
+        "", help="Lets those who have it send events to /e/<event key>, and nothing else. Default: INNGEST_EVENT_KEY."
+    ).tag(config=True)
 
     host: EngineHost
 
@@ -35,11 +45,13 @@ class InngestApp(ExtensionApp):
         """Make the host; it starts with the server's event loop."""
         self.host = EngineHost(self._data_dir(), label=f"the Jupyter server of {self._root()}", log=self.log)
         self.settings["inngest_host"] = self.host
+        self.settings["inngest_keys"] = Keys.of(signing_key=self.signing_key, event_key=self.event_key)
 
     def initialize_handlers(self) -> None:
         """All routes, each with its own authorization."""
         for module in (events, runs, realtime, worker):
             self.handlers.extend((rf"/inngest/api/{path}", handler) for path, handler in module.ROUTES)
+        self.handlers.extend((rf"/{path}", handler) for path, handler in COMPAT_ROUTES)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         await self.host.start(list(self.functions))

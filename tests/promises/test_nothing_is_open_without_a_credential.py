@@ -9,9 +9,10 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.routes import events, realtime, runs, worker
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketHandler, websocket_connect
 
 from tests.support.jupyter import TOKEN
 from tests.support.kernels import KernelServer
@@ -19,7 +20,8 @@ from tests.support.kernels import KernelServer
 pytestmark = pytest.mark.kernel
 
 SOCKETS = [path for path, _ in (*realtime.ROUTES, *worker.ROUTES)]
-PATHS = [path for path, _ in (*events.ROUTES, *runs.ROUTES)]
+PATHS = [f"inngest/api/{path}" for path, _ in (*events.ROUTES, *runs.ROUTES)]
+PATHS += [path for path, handler in COMPAT_ROUTES if not issubclass(handler, WebSocketHandler)]
 CREDENTIALS = ["", "token wrong", f"token {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Basic YWxpY2U6"]
 
 
@@ -32,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelServer]:
 def status(server: KernelServer, method: str, path: str, authorization: str) -> int:
     headers = {"Authorization": authorization, "Content-Type": "application/json"} if authorization else {}
     body = b'{"name": "app/go"}' if method == "POST" else None
-    request = urllib.request.Request(f"{server.url}inngest/api/{path}", body, headers, method=method)
+    request = urllib.request.Request(f"{server.url}{path}", body, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
             return int(response.status)

@@ -39,6 +39,11 @@ _STATUS: list[tuple[type[InngestError], int]] = [
 ]
 
 
+def status_of(error: InngestError) -> int:
+    """The HTTP status that says the same."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
 if TYPE_CHECKING:
     _Handler = JupyterHandler  # what the mixin is mixed into
 else:
@@ -102,7 +107,7 @@ class Handler(EngineMixin, APIHandler):
         self.set_header("Content-Type", "application/json")
         code = "http_error"
         if isinstance(error, InngestError):
-            status_code = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+            status_code = status_of(error)
             self.set_status(status_code)
             text, code = error.message, error.code
         elif isinstance(error, HTTPError):
