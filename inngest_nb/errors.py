@@ -12,6 +12,8 @@ InngestError
 ├── ChannelError                 a channel or topic used in a way that cannot work
 ├── SchemaError                  data that does not fit its topic's schema
 ├── PayloadError                 data that is too large or is not JSON
+├── TokenError                   a subscription token that is refused
+│   └── TokenExpired             one that has ended
 ├── OutputUnserializableError    a step or function that returned something that is not JSON
 ├── AsyncUnsupportedError        async middleware around a sync function
 ├── StepNestedError              a step called inside another step
@@ -64,6 +66,8 @@ __all__ = [
     "StepDuplicateError",
     "StepError",
     "StepNestedError",
+    "TokenError",
+    "TokenExpired",
 ]
 
 
@@ -147,6 +151,18 @@ class PayloadError(InngestError):
     """Data that is too large or is not JSON; nothing was sent."""
 
     code = "payload_invalid"
+
+
+class TokenError(InngestError):
+    """A subscription token that is refused: forged, changed, revoked, or for other topics."""
+
+    code = "token_invalid"
+
+
+class TokenExpired(TokenError):
+    """A subscription token that has ended; ask for a new one."""
+
+    code = "token_expired"
 
 
 class OutputUnserializableError(InngestError):

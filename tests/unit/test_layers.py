@@ -42,6 +42,7 @@ ONLY_IN = {
     "polars": ("inngest_nb/history",),
     "tornado": ("server_extension", "inngest_nb/links/server.py", "inngest_nb/ai.py"),
     "inngest_nb_server": ("server_extension",),
+    "jwt": ("inngest_nb/realtime/tokens.py",),
 }
 #: What `import inngest_nb` must not load.
 HEAVY = (
@@ -54,6 +55,7 @@ HEAVY = (
     "IPython",
     "tornado",
     "pyarrow",
+    "jwt",
 )
 
 

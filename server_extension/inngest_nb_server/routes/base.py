@@ -20,6 +20,7 @@ from inngest_nb.errors import (
     JournalUnavailable,
     PayloadError,
     RunNotFoundError,
+    TokenError,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _STATUS: list[tuple[type[InngestError], int]] = [
     (RunNotFoundError, 404),
     (FunctionNotFoundError, 404),
     (PayloadError, 413),
+    (TokenError, 401),
     (JournalUnavailable, 503),
     (JournalCorrupt, 503),
     (DataDirLocked, 503),
