@@ -73,6 +73,7 @@ class ServerLink(Link):
             )
         except (HTTPClientError, OSError) as exc:
             raise _refusal(exc, self._server) from exc
+        _say_at_once(socket)
         frame = await self._greet(socket)
         if frame is None:
             raise LinkError(
@@ -168,6 +169,12 @@ class ServerLink(Link):
 
         self._loop.call_soon_threadsafe(stop)
         self._link_thread.stop()
+
+
+def _say_at_once(socket: WebSocketClientConnection) -> None:
+    # Two small frames in a row (a step is over, the run is idle) would else wait for the acknowledgement of the first.
+    if socket.protocol is not None:
+        socket.protocol.set_nodelay(True)
 
 
 def _again(request: Message) -> Message:
