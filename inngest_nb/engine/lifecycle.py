@@ -40,25 +40,29 @@ def run_state(run: Run, function: Function | None) -> dict[str, Any]:
 
 
 def step_state(run_id: str, row: StepRow, max_attempts: int | None, **extra: Any) -> dict[str, Any]:
-    """StepState: one attempt of a step, or a wait; times in milliseconds."""
-    return dense(
-        {
-            "run_id": run_id,
-            "hash": row.hash,
-            "step_id": row.step_id,
-            "index": row.index,
-            "op": row.op,
-            "status": row.status,
-            "attempt": row.attempt,
-            "max_attempts": max_attempts,
-            "started_at": ms(row.started_at),
-            "ended_at": ms(row.ended_at),
-            "error": fragment(row.error),
-            "retry_at": ms(row.retry_at) if row.status == "retrying" else None,
-            "wake_at": ms(row.retry_at) if row.op == "sleep" else None,
-            **extra,
-        }
-    )
+    """StepState: one attempt of a step, or a wait; times in milliseconds. Absent fields are left out."""
+    state: dict[str, Any] = {
+        "run_id": run_id,
+        "hash": row.hash,
+        "step_id": row.step_id,
+        "index": row.index,
+        "op": row.op,
+        "status": row.status,
+        "attempt": row.attempt,
+        "started_at": row.started_at / 1000,
+    }
+    if max_attempts is not None:
+        state["max_attempts"] = max_attempts
+    if row.ended_at is not None:
+        state["ended_at"] = row.ended_at / 1000
+    if row.error is not None:
+        state["error"] = orjson.Fragment(row.error)
+    if row.retry_at is not None:
+        if row.status == "retrying":
+            state["retry_at"] = row.retry_at / 1000
+        if row.op == "sleep":
+            state["wake_at"] = row.retry_at / 1000
+    return state | dense(extra) if extra else state
 
 
 def wait_extra(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -70,17 +70,14 @@ class Progress:
             if streamed:
                 run.unsettled[row.step_id] = streamed
             told = ack is not None and run.peer is peer  # another connection of the worker has heard nothing
-            self._step_kept(run, message, row, told=told)
+            self._step_kept(run, message, row, function, told=told)
             self._core.dispatch.kept(run, report)
 
-        def keep(_: object = None) -> None:
-            self._core.journal.submit(writes, kept, patient=True, ack=ack)
-
-        # What it streamed is on disk before its end is: no crash can leave half a text.
-        if streamed:
-            self._core.hub.written().add_done_callback(keep)
+        if streamed:  # what it streamed is on disk before its end is: no crash can leave half a text
+            after = self._core.hub.written()
+            after.add_done_callback(lambda _: self._core.journal.submit(writes, kept, patient=True, ack=ack))
         else:
-            keep()
+            self._core.journal.submit(writes, kept, patient=True, ack=ack)
 
     def _known(self, run: Run, message: Message) -> bool:
         """A report that is repeated after a reconnect: what is in the journal of it is answered once more."""
@@ -94,7 +91,7 @@ class Progress:
             self._step_failed(run, message, row)
         return True
 
-    def _step_kept(self, run: Run, message: Message, row: StepRow, *, told: bool) -> None:
+    def _step_kept(self, run: Run, message: Message, row: StepRow, function: Function | None, *, told: bool) -> None:
         if run.status in ENDED:
             if row.status == "completed":
                 self._settle(run, row, "commit")
@@ -115,7 +112,7 @@ class Progress:
         else:
             self._settle(run, row, "rollback", reason=message["error"]["name"])
             self._step_failed(run, message, row)
-        self._core.lifecycle.step_changed(run, row, self._function(run))
+        self._core.lifecycle.step_changed(run, row, function)
 
     def _step_failed(self, run: Run, message: Message, row: StepRow) -> None:
         if row.status == "retrying":
@@ -178,9 +175,9 @@ class Progress:
 
     # -- runs ----------------------------------------------------------------------------------
 
-    def run_done(self, run: Run, output: str) -> None:
+    def run_done(self, run: Run, message: Message) -> None:
         """The body returned."""
-        self.end(run, "completed", output=output)
+        self.end(run, "completed", output=message["output"])
 
     def run_error(self, run: Run, message: Message) -> None:
         """The body raised: enter it again later, or end the run."""

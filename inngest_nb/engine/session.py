@@ -40,6 +40,18 @@ class Session:
         self._peer: Peer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscriptions = Subscriptions(engine.core.hub, send)
+        progress, waiting = engine.core.progress, engine.core.waiting
+        self._reports: dict[str, Callable[[Run, Message], None]] = {
+            "step.begin": progress.step_begun,
+            "step.done": progress.step_done,
+            "step.wait": waiting.begun,
+            "step.drop": waiting.dropped,
+            "run.idle": waiting.idle,
+            "run.park": waiting.park,
+            "run.busy": waiting.busy,
+            "run.done": progress.run_done,
+            "run.error": progress.run_error,
+        }
         self._methods: dict[str, Method] = {
             "send": self._send_events,
             "start": self._start,
@@ -64,9 +76,9 @@ class Session:
         """Act on what the peer said, in order."""
         for message in messages:
             op = message["op"]
-            handler = self._STEP_OPS.get(op)
-            if handler is not None:
-                self._about_run(message, handler)
+            report = self._reports.get(op)
+            if report is not None:
+                self._about_run(message, report)
             else:
                 self._other(op, message)
 
@@ -80,51 +92,12 @@ class Session:
 
     # -- what a worker reports -----------------------------------------------------------------
 
-    def _about_run(self, message: Message, handler: Callable[[Session, Run, Message], None]) -> None:
+    def _about_run(self, message: Message, report: Callable[[Run, Message], None]) -> None:
         run = self._peer.runs.get(message["run_id"]) if self._peer else None
         if run is None or run.lease != message["lease"]:
             self._send({"op": "run.stop", "run_id": message["run_id"], "lease": message["lease"], "reason": "lost"})
             return
-        handler(self, run, message)
-
-    def _step_begin(self, run: Run, message: Message) -> None:
-        self._engine.core.progress.step_begun(run, message)
-
-    def _step_done(self, run: Run, message: Message) -> None:
-        self._engine.core.progress.step_done(run, message)
-
-    def _step_wait(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.begun(run, message)
-
-    def _step_drop(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.dropped(run, message)
-
-    def _run_idle(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.idle(run)
-
-    def _run_park(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.park(run)
-
-    def _run_busy(self, run: Run, message: Message) -> None:
-        self._engine.core.waiting.busy(run, message)
-
-    def _run_done(self, run: Run, message: Message) -> None:
-        self._engine.core.progress.run_done(run, message["output"])
-
-    def _run_error(self, run: Run, message: Message) -> None:
-        self._engine.core.progress.run_error(run, message)
-
-    _STEP_OPS: dict[str, Callable[[Session, Run, Message], None]] = {
-        "step.begin": _step_begin,
-        "step.done": _step_done,
-        "step.wait": _step_wait,
-        "step.drop": _step_drop,
-        "run.idle": _run_idle,
-        "run.park": _run_park,
-        "run.busy": _run_busy,
-        "run.done": _run_done,
-        "run.error": _run_error,
-    }
+        report(run, message)
 
     # -- everything else -----------------------------------------------------------------------
 

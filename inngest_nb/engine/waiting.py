@@ -100,7 +100,7 @@ class Waiting:
         row = step_row(message, status="cancelled", ended_at=now)
         self._core.lifecycle.step_changed(run, row, self._core.functions.get(run.fn_id))
 
-    def idle(self, run: Run) -> None:
+    def idle(self, run: Run, message: Message) -> None:
         """Nothing of the run is executing any more: some of it waits, or a failed step waits for its next attempt."""
         if run.status == "running":
             if run.open_waits:
@@ -109,7 +109,7 @@ class Waiting:
                 self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
             self._core.capacity.release(run.id)
 
-    def park(self, run: Run) -> None:
+    def park(self, run: Run, message: Message) -> None:
         """The run only waits: neither its worker nor this process keeps it in memory; it comes back by replay."""
         if run.status != "waiting" or run.peer is None:
             return

@@ -26,6 +26,7 @@ _LATELY = 10_000
 _PATIENT_KINDS = frozenset({"run", "step"})
 _PATIENCE_S = 0.005
 _SQL = load_queries("inngest_nb.hub")
+_ADD_MESSAGE = _SQL.add_message
 
 
 class Hub:
@@ -78,15 +79,15 @@ class Hub:
         log = self.log(publish.channel)
         if not publish.created_at:
             publish = publish._replace(created_at=self._clock.now())
-        entry = log.append(publish)
-        self._batch.append((_SQL.add_message, (log.id, entry.offset, *publish[1:])))
+        offset = log.append(publish)
+        self._batch.append((_ADD_MESSAGE, (log.id, offset, *publish[1:])))
         self._touched[log] = log.next
         self._unwritten += 1
         if log.readers or publish.kind not in _PATIENT_KINDS:
             self._flush_soon()
         elif not self._flushing and self._later is None:
             self._later = self._loop.call_later(_PATIENCE_S, self._flush)
-        return entry.offset
+        return offset
 
     def _admit(self, publish: Publish) -> None:
         if len(publish.data) * 4 > MAX_DATA_BYTES and len(publish.data.encode()) > MAX_DATA_BYTES:

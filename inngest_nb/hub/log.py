@@ -69,22 +69,28 @@ class ChannelLog:
         """The lowest offset that memory still holds."""
         return self.tail[0].offset if self.tail else self.next
 
-    def append(self, publish: Publish) -> Entry:
-        """Give `publish` the next offset."""
-        entry = Entry(self.next, publish)
-        self.tail.append(entry)
-        self.tail_bytes += len(publish.data) + ENTRY_BYTES
-        self.next += 1
-        return entry
+    def append(self, publish: Publish) -> int:
+        """Give `publish` the next offset. What nobody follows is not kept in memory: who comes late reads the disk."""
+        offset = self.next
+        self.next = offset + 1
+        if self.readers:
+            self.tail.append(Entry(offset, publish))
+            self.tail_bytes += len(publish.data) + ENTRY_BYTES
+        elif self.tail:  # it has no gaps
+            self.tail.clear()
+            self.tail_bytes = 0
+        return offset
 
     def show(self, upto: int) -> None:
         """Make offsets below `upto` visible and wake who waits for them."""
         self.visible = max(self.visible, upto)
-        self._trim()
-        waiters, self.waiters = self.waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self.tail:
+            self._trim()
+        if self.waiters:
+            waiters, self.waiters = self.waiters, set()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def _trim(self) -> None:
         tail = self.tail

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
@@ -47,8 +48,8 @@ class Writer:
     def __init__(self, path: Path | str, package: str, *, synchronous: str, loop: asyncio.AbstractEventLoop) -> None:
         self.path, self.package, self._synchronous = path, package, synchronous
         self._loop = loop
-        self._queue: list[Entry] = []
-        self._wake = threading.Condition()
+        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()  # None: nothing comes after
+        self._first: list[Entry] = []  # what an outage has held up
         self._stopping = False
         self.outage: InngestError | None = None
         self.commits = 0
@@ -77,9 +78,7 @@ class Writer:
         `ack` saves a detour: its receiver gets the acknowledgements of a group as one list, right after the owner's loop
         was told to call `done`, so that whatever it sends to that loop comes after.
         """
-        with self._wake:
-            self._queue.append(Entry(writes, done, patient, ack))
-            self._wake.notify()
+        self._queue.put(Entry(writes, done, patient, ack))
 
     def keep(self, writes: list[Write]) -> None:
         """Queue what nobody waits for; an outage delays it."""
@@ -111,9 +110,7 @@ class Writer:
 
     async def close(self) -> None:
         """Commit what is queued and stop the thread."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._queue.put(None)
         await self._ended.wait()
         self._thread.join()  # it has said its last word
 
@@ -152,11 +149,22 @@ class Writer:
                 _acknowledge([entry])
 
     def _next_group(self) -> list[Entry]:
-        with self._wake:
-            while not self._queue and not self._stopping:
-                self._wake.wait()
-            batch, self._queue = self._queue, []
-            return batch
+        """What waits, after waiting for it; nothing once the store is to be closed."""
+        first, self._first = self._first, []
+        wait = not first and not self._stopping
+        return [*first, *self._arrived(None if wait else 0.0)]
+
+    def _arrived(self, timeout: float | None) -> list[Entry]:
+        entries: list[Entry] = []
+        with contextlib.suppress(queue.Empty):
+            entry = self._queue.get(timeout=timeout)
+            while True:
+                if entry is None:
+                    self._stopping = True
+                else:
+                    entries.append(entry)
+                entry = self._queue.get_nowait()
+        return entries
 
     def _try_commit(self, writes: Iterable[Write]) -> InngestError | None:
         try:
@@ -197,18 +205,14 @@ class Writer:
         self.outage = error
         patient = self._refuse(batch)
         while True:
-            with self._wake:
-                self._wake.wait(_PROBE_EVERY_S)
-                arrived, self._queue = self._queue, []
-                stopping = self._stopping
+            arrived = self._arrived(_PROBE_EVERY_S)
             if self._try_commit([_PROBE]) is None:
                 break
             patient += self._refuse(arrived)
-            if stopping:
+            if self._stopping:
                 return
         self.outage = None
-        with self._wake:
-            self._queue = [*patient, *arrived, *self._queue]
+        self._first = [*patient, *arrived]
         _log.warning("%s can be written again", self.path)
 
     def _refuse(self, entries: list[Entry]) -> list[Entry]:

@@ -93,6 +93,7 @@ async def test_a_reader_that_stands_still_delays_nobody(hub: Hub) -> None:
 
 
 async def test_memory_keeps_the_tail_only(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.subscribe("chat")
     say(hub, *range(log_module.TAIL_MESSAGES + 100))
     await hub.written()
     log = hub.log("chat")
@@ -104,7 +105,22 @@ async def test_memory_keeps_the_tail_only(hub: Hub, monkeypatch: pytest.MonkeyPa
     assert log.tail_first == log.next - len(log.tail)
 
 
+async def test_memory_keeps_nothing_that_nobody_follows(hub: Hub) -> None:
+    say(hub, 0, 1)
+    subscription = hub.subscribe("chat", since="start")
+    say(hub, 2, 3)
+    log = hub.log("chat")
+    assert [entry.offset for entry in log.tail] == [2, 3]
+    assert await read(subscription, 4) == [0, 1, 2, 3]
+    subscription.close()
+    say(hub, 4)
+    await hub.written()
+    assert (len(log.tail), log.tail_bytes, log.tail_first) == (0, 0, 5)
+    assert await read(hub.subscribe("chat", since="start"), 5) == [0, 1, 2, 3, 4]
+
+
 async def test_disk_and_memory_meet_without_a_seam(hub: Hub) -> None:
+    hub.subscribe("chat")
     total = log_module.TAIL_MESSAGES + 777
     say(hub, *range(total))
     await hub.written()
