@@ -12,17 +12,15 @@ from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
 from inngest_nb.engine.lifetime import is_cancel, plan_cancel
 from inngest_nb.engine.plan import Plan
-from inngest_nb.engine.records import SKIPPED, Run, StoredEvent
+from inngest_nb.engine.records import Run, StoredEvent
 from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import WaitId
 from inngest_nb.errors import EventInvalidError, InngestError, JournalUnavailable, StartRefused
-from inngest_nb.jsontext import dumps, loads
+from inngest_nb.jsontext import dumps
 
 _REMEMBERED_KEYS = 10_000
 _AT_ONCE = 16
-INVOKED_EVENT = "inngest/function.invoked"
-_END_EVENTS = frozenset({"inngest/function.finished", "inngest/function.failed"})
 
 
 class Intake:
@@ -102,11 +100,9 @@ class Intake:
             raise EventInvalidError(f"the idempotency key of this start of {function.id!r} was used for another event")
         return run
 
-    def plan_invoke(self, function: Function, data: dict[str, Any], parent: Run, step_hash: str) -> Plan:
-        """A run of `function` whose end answers a step of `parent`."""
-        own = {"fn_id": function.id, "correlation_id": f"{parent.id}.{step_hash}", "source_fn_id": parent.fn_id}
-        event = {"name": INVOKED_EVENT, "data": {**data, "_inngest": own}, "ts": self._core.clock.now() // 1000}
-        return self._plan(self._store(event, None), function, None, parent=(parent.id, step_hash))
+    def plan_invoke(self, function: Function, event: dict[str, Any], parent: WaitId) -> Plan:
+        """A run of `function` whose end answers a step of another run."""
+        return self._plan(self._store(event, None), function, None, parent=parent)
 
     def plan_for(self, function: Function, event: dict[str, Any], *, direct: bool) -> Plan:
         """An event of the engine's own for one function, with that function's flow control."""
@@ -116,30 +112,9 @@ class Intake:
         self._core.admission.admit(function, stored, plan, parent=None, direct=direct)
         return plan
 
-    def plan_end(self, run: Run) -> list[Plan]:
-        """The events that tell of a run's end: finished always, failed or cancelled as well."""
-        if run.event.name in _END_EVENTS or (run.reason or "").startswith(SKIPPED):
-            return []
-        data: dict[str, Any] = {
-            "function_id": run.fn_id,
-            "run_id": run.id,
-            "event": loads(run.event.as_text()),
-            "events": [loads(event.as_text()) for event in run.events],
-            "_inngest": {"status": run.status.capitalize()},
-        }
-        if run.output is not None:
-            data["result"] = loads(run.output)
-        if run.error is not None:
-            data["error"] = loads(run.error)
-        names = ["inngest/function.finished"] + (
-            [f"inngest/function.{run.status}"] if run.status != "completed" else []
-        )
-        ts = self._core.clock.now() // 1000
-        ids = ["", run.id]
-        return [
-            self._plan(self._store({"name": name, "data": data, "ts": ts, "id": ids[i]}, None), None, None)
-            for i, name in enumerate(names)
-        ]
+    def plan_internal(self, events: list[dict[str, Any]]) -> list[Plan]:
+        """Events of the engine's own, for whoever listens to them."""
+        return [self._plan(self._store(event, None), None, None) for event in events]
 
     # -- planning ------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import orjson
 
-from inngest_nb.engine import limits
+from inngest_nb.engine import internal_events, limits
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.backoff import retry_delay_ms
 from inngest_nb.engine.functions import Function
@@ -118,7 +118,7 @@ class Progress:
         if row.status == "retrying":
             self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
         elif message.get("fatal"):
-            self.end(run, "failed", error=message["error"])
+            self.end(run, "failed", error=message["error"], failed_with=internal_events.NO_RETRY)
         else:
             failed = {"op": "step.failed", "run_id": run.id, "hash": row.hash, "error": message["error"]}
             self._core.dispatch.go_on(run, lambda: self._answer(run, failed))
@@ -185,7 +185,9 @@ class Progress:
         retry_at = self._retry_at(function, message)
         self._core.lifecycle.roll_back_lost(run, message["error"]["name"])
         if retry_at is None:
-            self.end(run, "failed", error=message["error"])
+            more = message.get("retriable", True)
+            failed_with = internal_events.ATTEMPTS_USED_UP if more else internal_events.NO_RETRY
+            self.end(run, "failed", error=message["error"], failed_with=failed_with)
             return
         self._core.dispatch.release(run)
         run.fresh, run.attempt, run.wake_at = False, message["attempt"] + 1, retry_at
@@ -205,18 +207,20 @@ class Progress:
         output: str | None = None,
         error: ErrorInfo | None = None,
         reason: str | None = None,
+        failed_with: str | None = None,
     ) -> None:
         """End the run: journal, then its peer, its watchers and the channels it touched."""
         if run.status in ENDED:
             return
         run.status, run.ended_at, run.reason = status, self._core.clock.now(), reason
         run.output, run.error = output, None if error is None else orjson.dumps(error).decode()
+        run.failed_with = failed_with
         self._core.waits.discard_run(run.id)
         self._core.admission.locks.ended(run.id)
         self._core.spawn(self._end(run))
 
     async def _end(self, run: Run) -> None:
-        plans = self._core.intake.plan_end(run)
+        plans = self._core.intake.plan_internal(internal_events.ended(run, self._core.clock.now()))
         for_parent = self._core.waiting.plan_answer(run)
         writes = [write for plan in plans for write in plan.writes]
         news: Write = (SQL.add_outbox, (f"{run.id}:end", orjson.dumps({"ended": run.id}).decode()))

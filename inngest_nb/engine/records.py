@@ -69,6 +69,7 @@ class Run:
     output: str | None = None
     error: str | None = None
     reason: str | None = None
+    failed_with: str | None = None  # what Inngest calls it when user code has failed it; None: the engine has
     parent_run_id: str | None = None  # the run that invoked this one, and its step
     parent_hash: str | None = None
     forked_from: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from inngest_nb.engine import limits
+from inngest_nb.engine import internal_events, limits
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL, add_wait_step, end_wait
 from inngest_nb.engine.lifecycle import ms, wait_extra
@@ -41,7 +41,7 @@ class Waiting:
     def begun(self, run: Run, message: Message) -> None:
         """The body waits: index the wait at once, keep it, and note when nothing of the run is executing."""
         run.fresh = False
-        if message.get("again") and self._known(run, message):
+        if message.get("again") and ((message["hash"], 0) in run.keeping or self._known(run, message)):
             return
         too_much = limits.check_wait(message, self._core.clock.now()) or limits.count(run, message, self._core.journal)
         if too_much is not None:
@@ -154,17 +154,21 @@ class Waiting:
 
     def _plan_invoke(self, run: Run, message: Message) -> Plan | None:
         """The run to start; None, and a failed step, if there is no such function, or its rate limit drops the event."""
-        function = self._core.functions.get(message["function_id"])
+        function, caller = self._core.functions.get(message["function_id"]), self._core.functions.get(run.fn_id)
+        now = self._core.clock.now()
+        event = internal_events.invoked(message, run, caller.app_id if caller else None, now)
         problem = f"could not find function with ID: {message['function_id']}"
         if function is not None:
-            plan = self._core.intake.plan_invoke(function, orjson.loads(message["data"]), run, message["hash"])
+            plan = self._core.intake.plan_invoke(function, event, (run.id, message["hash"]))
             if plan.runs:
                 self._invoking.add((run.id, message["hash"]))
                 return plan
             self._core.intake.withdraw(plan)
             problem = "invoked function is rate limited"
         error: ErrorInfo = {"name": "Error", "message": problem, "stack": None}
-        failed = {**message, "error": error, "ended_at": self._core.clock.now(), "attempt": 0, "retriable": False}
+        news = [event, internal_events.not_invoked(message, run, error, now)]
+        self._core.intake.keep(self._core.intake.plan_internal(news))
+        failed = {**message, "error": error, "ended_at": now, "attempt": 0, "retriable": False}
         self._core.progress.keep_step(run, failed)
         return None
 

@@ -124,6 +124,23 @@ class ContextSync:
         return _running(self._execution).publish_now(ref, data)
 
 
+class _Attempt:
+    """`ctx.attempt`: within a step the step's own, after one 0 again, as each has a call of its own on Inngest's servers."""
+
+    def __get__(self, ctx: Context | ContextSync, owner: type) -> int:
+        execution, step = ctx._execution, current_step.get()  # noqa: SLF001  # the context's own
+        given: int = ctx.__dict__["attempt"]
+        if execution is None or given != execution.start["attempt"]:  # made by hand, or middleware has its reasons
+            return given
+        return step.attempt if step is not None else execution.attempt
+
+    def __set__(self, ctx: Context | ContextSync, attempt: int) -> None:
+        ctx.__dict__["attempt"] = attempt
+
+
+Context.attempt = ContextSync.attempt = _Attempt()  # type: ignore[assignment]  # it reads and takes an int
+
+
 def _running(execution: Execution | None) -> Execution:
     if execution is None:
         raise InngestError("this context was made by hand: publish and stream need one that a run was given")
