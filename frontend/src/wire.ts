@@ -117,14 +117,14 @@ export function parseMessage(value: unknown): Message | null {
   const raw = dict(value);
   const offset = number(raw.offset);
   const channel = text(raw.channel);
-  if (offset === undefined || channel === undefined) return null;
   const kind = text(raw.kind) ?? "data";
+  if (offset === undefined || channel === undefined || !KINDS.has(kind)) return null; // other kinds are for other clients
   const created = text(raw.created_at) ?? "";
   const at = parseTime(created);
   return compact<Message>({
     channel,
     topic: text(raw.topic) ?? "",
-    kind: KINDS.has(kind) ? (kind as Kind) : "data",
+    kind: kind as Kind,
     data: raw.data,
     at: Number.isFinite(at) ? at : Date.now(),
     created_at: created,

@@ -22,7 +22,7 @@ class Column(NamedTuple):
 RUN_STATUS = ("queued", "running", "waiting", "completed", "failed", "cancelled")
 STEP_STATUS = ("running", "waiting", "retrying", "completed", "failed", "cancelled", "timed_out")
 STEP_OPS = ("run", "sleep", "wait_for_event", "send_event", "invoke", "realtime.publish", "ai.infer", "ai.wrap")
-MESSAGE_KINDS = ("data", "run", "step", "rollback", "commit")
+MESSAGE_KINDS = ("data", "run", "step", "rollback", "commit", "datastream-start", "datastream-end", "raw")
 WAIT_OUTCOMES = ("open", "answered", "timed_out", "withdrawn")
 
 TABLES: dict[str, tuple[Column, ...]] = {

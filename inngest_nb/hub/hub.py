@@ -13,8 +13,8 @@ from pathlib import Path
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
-from inngest_nb.hub.log import ChannelLog, Publish
-from inngest_nb.hub.subscription import Since, Subscription
+from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
+from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
@@ -74,7 +74,7 @@ class Hub:
         Raises:
             PayloadError: data over 512 KiB, or the disk refuses messages and memory for them is used up.
         """
-        if publish.kind == "data":
+        if publish.kind not in OF_THE_ENGINE:
             self._admit(publish)
         log = self.log(publish.channel)
         if not publish.created_at:
@@ -131,10 +131,15 @@ class Hub:
     # -- subscribing ---------------------------------------------------------------------------
 
     def subscribe(
-        self, channel: str, topics: Iterable[str] | None = None, since: Since = "now", epoch: int | None = None
+        self,
+        channel: str,
+        topics: Iterable[str] | None = None,
+        since: Since = "now",
+        epoch: int | None = None,
+        encode: Encode = as_is,
     ) -> Subscription:
         """Follow a channel from `since`: "now", "start", an offset, or microseconds as a `Time`."""
-        return Subscription(self, self.log(channel), topics, since, epoch)
+        return Subscription(self, self.log(channel), topics, since, epoch, encode)
 
     def log(self, name: str) -> ChannelLog:
         """The channel's log, from memory, from disk, or new."""
@@ -154,9 +159,10 @@ class Hub:
         self._logs[name] = log
         return log
 
-    def read(self, log: ChannelLog, start: int, limit: int) -> list[tuple[object, ...]]:
-        """Rows of a log from disk; called from a worker thread."""
-        return self._reader.execute(_SQL.read, (log.id, start, limit)).fetchall()
+    def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
+        """Messages of a log from disk; called from a worker thread."""
+        rows = self._reader.execute(_SQL.read, (log.id, start, limit)).fetchall()
+        return [Entry(offset, Publish(log.name, *fields)) for offset, *fields in rows]
 
     def has(self, channel: str, topic: str, created_at: int) -> bool:
         """Whether a message of this time is among the last ones of a log on disk."""

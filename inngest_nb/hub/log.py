@@ -15,10 +15,16 @@ TAIL_MESSAGES = 2048
 TAIL_BYTES = 2_000_000
 ENTRY_BYTES = 200  # what a message costs beside its data
 ALWAYS_DELIVERED = frozenset({"run", "rollback", "commit"})
+#: What the engine itself tells; everything else was published by somebody.
+OF_THE_ENGINE = ALWAYS_DELIVERED | {"step"}
 
 
 class Publish(NamedTuple):
-    """What is asked of the hub; `data` is JSON text, `created_at` microseconds."""
+    """What is asked of the hub; `data` and `metadata` are JSON text, `created_at` microseconds.
+
+    A stream is a `datastream-start`, any number of `data` with its `stream_id`, and a `datastream-end`. `raw` is text that
+    goes to subscribers of Inngest's API without an envelope.
+    """
 
     channel: str
     topic: str
@@ -30,6 +36,8 @@ class Publish(NamedTuple):
     attempt: int | None = None
     created_at: int = 0
     key: str | None = None
+    metadata: str | None = None
+    stream_id: str | None = None
 
 
 class Entry:
@@ -122,4 +130,8 @@ def encode(publish: Publish, offset: int) -> bytes:
         message["step_id"] = publish.step_id
     if publish.attempt is not None:
         message["attempt"] = publish.attempt
+    if publish.stream_id is not None:
+        message["stream_id"] = publish.stream_id
+    if publish.metadata is not None:
+        message["metadata"] = orjson.Fragment(publish.metadata)
     return orjson.dumps(message)

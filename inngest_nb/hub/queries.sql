@@ -2,8 +2,9 @@
 INSERT OR IGNORE INTO channels (id, name, epoch, first_offset, next_offset) VALUES (?, ?, ?, ?, 0);
 
 -- add_message: one row per message; repeating it changes nothing
-INSERT OR IGNORE INTO messages (channel_id, "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at, key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO messages
+  (channel_id, "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at, key, metadata, stream_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- find_channel: a log and where it ends
 SELECT c.id, c.epoch, c.first_offset,
@@ -14,7 +15,7 @@ FROM channels c WHERE c.name = ?;
 SELECT coalesce(max(id), 0) FROM channels;
 
 -- read: messages of one log from an offset on
-SELECT "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at
+SELECT "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at, key, metadata, stream_id
 FROM messages WHERE channel_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?;
 
 -- has: a message of this time on a topic, from an offset on

@@ -22,6 +22,8 @@ CREATE TABLE messages (
   attempt INTEGER,
   created_at INTEGER NOT NULL,
   key TEXT,
+  metadata TEXT,
+  stream_id TEXT,
   PRIMARY KEY (channel_id, "offset")
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX messages_key ON messages(key) WHERE key IS NOT NULL;

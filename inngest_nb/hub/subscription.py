@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from inngest_nb.hub.log import ALWAYS_DELIVERED, ChannelLog, Publish, encode
+from inngest_nb.hub.log import ALWAYS_DELIVERED, ChannelLog, Entry
 
 if TYPE_CHECKING:
     from inngest_nb.hub.hub import Hub
@@ -24,6 +24,13 @@ class Time:
 
 
 Since = Literal["now", "start"] | int | Time
+#: A message for its subscriber; None where it is nothing for this one.
+Encode = Callable[[Entry], bytes | None]
+
+
+def as_is(entry: Entry) -> bytes:
+    """The message in our own form."""
+    return entry.wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +47,15 @@ class Subscription:
     """Reads one channel from an offset on; any number of them are independent of each other."""
 
     def __init__(
-        self, hub: Hub, log: ChannelLog, topics: Iterable[str] | None, since: Since, epoch: int | None
+        self,
+        hub: Hub,
+        log: ChannelLog,
+        topics: Iterable[str] | None,
+        since: Since,
+        epoch: int | None,
+        encode: Encode = as_is,
     ) -> None:
-        self._hub, self.log = hub, log
+        self._hub, self.log, self._encode = hub, log, encode
         self.topics = None if topics is None else frozenset(topics)
         self.cursor, self._gap = self._start(since, epoch)
         log.readers += 1
@@ -80,21 +93,22 @@ class Subscription:
         if self.cursor >= log.tail_first:
             entries = log.from_tail(self.cursor, limit)
             self.cursor += len(entries)
-            return Batch(
-                messages=[e.wire for e in entries if self._wanted(e.publish.topic, e.publish.kind)], next=self.cursor
-            )
+            return Batch(messages=self._wires(entries), next=self.cursor)
         return await self._from_disk(min(limit, _DISK_BATCH))
 
     async def _from_disk(self, limit: int) -> Batch:
-        rows: list[Any] = await asyncio.to_thread(self._hub.read, self.log, self.cursor, limit)
-        rows = [row for row in rows if row[0] < self.log.visible]
-        if not rows:
+        entries = await asyncio.to_thread(self._hub.read, self.log, self.cursor, limit)
+        entries = [entry for entry in entries if entry.offset < self.log.visible]
+        if not entries:
             self.cursor = min(self.log.tail_first, self.log.visible)
             return Batch(messages=[], next=self.cursor)
-        self.cursor = rows[-1][0] + 1
-        name = self.log.name
-        wanted = [_wire(name, row) for row in rows if self._wanted(row[1], row[2])]
-        return Batch(messages=wanted, next=self.cursor)
+        self.cursor = entries[-1].offset + 1
+        return Batch(messages=self._wires(entries), next=self.cursor)
+
+    def _wires(self, entries: list[Entry]) -> list[bytes]:
+        encode, wanted = self._encode, self._wanted
+        wires = [encode(e) for e in entries if wanted(e.publish.topic, e.publish.kind)]
+        return [wire for wire in wires if wire is not None]
 
     async def _wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -110,8 +124,3 @@ class Subscription:
     def close(self) -> None:
         """Stop counting as a reader."""
         self.log.readers -= 1
-
-
-def _wire(channel: str, row: Any) -> bytes:
-    offset, topic, kind, data, run_id, fn_id, step_id, attempt, created_at = row
-    return encode(Publish(channel, topic, data, kind, run_id, fn_id, step_id, attempt, created_at), offset)

@@ -10,19 +10,20 @@ from typing import Any, Literal
 
 __all__ = ["Message", "MessageKind", "fold_rollbacks", "standing", "text_piece"]
 
-MessageKind = Literal["data", "run", "step", "rollback", "commit", "gap"]
+MessageKind = Literal["data", "run", "step", "rollback", "commit", "gap", "datastream-start", "datastream-end", "raw"]
 
 #: Fields of an object that carry a piece of streamed text, in the order in which they are looked for.
 TEXT_FIELDS = ("token", "text", "content", "delta")
 
-_OPTIONAL = ("run_id", "fn_id", "step_id", "attempt")
+_OPTIONAL = ("run_id", "fn_id", "step_id", "attempt", "stream_id", "metadata")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message of a channel.
 
-    `offset` counts from 0 in each channel; it is None where the engine has none (a real Inngest server).
+    `offset` counts from 0 in each channel; it is None where the engine has none (a real Inngest server). A piece of a stream
+    has the `stream_id` that is the data of the stream's `datastream-start` and `datastream-end`.
     """
 
     channel: str
@@ -35,6 +36,8 @@ class Message:
     attempt: int | None = None
     created_at: dt.datetime
     offset: int | None = None
+    stream_id: str | None = None
+    metadata: Any = None
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is None:
@@ -54,6 +57,8 @@ class Message:
             attempt=wire.get("attempt"),
             created_at=dt.datetime.fromisoformat(wire["created_at"]),
             offset=wire.get("offset"),
+            stream_id=wire.get("stream_id"),
+            metadata=wire.get("metadata"),
         )
 
     def to_wire(self) -> dict[str, Any]:

@@ -184,6 +184,10 @@ def error(name: str = "ValueError", message: str = "boom") -> dict[str, Any]:
 def log_of(engine: Engine, channel: str) -> list[dict[str, Any]]:
     """The messages of a channel that are on disk."""
     hub = engine.core.hub
-    rows = hub.read(hub.log(channel), 0, 100_000)
-    names = ("offset", "topic", "kind", "data", "run_id", "fn_id", "step_id", "attempt", "created_at")
-    return [dict(zip(names, row, strict=True)) | {"data": orjson.loads(str(row[3]))} for row in rows]
+    entries = hub.read(hub.log(channel), 0, 100_000)
+    names = ("topic", "kind", "run_id", "fn_id", "step_id", "attempt", "created_at")
+    return [
+        {"offset": entry.offset, "data": orjson.loads(entry.publish.data)}
+        | {name: getattr(entry.publish, name) for name in names}
+        for entry in entries
+    ]

@@ -135,7 +135,8 @@ def test_the_dtypes_are_the_documented_ones(history: Any) -> None:
     assert str(runs["duration"]) == "timedelta64[us]"
     assert runs["run_id"] == pd.Series(["x"]).dtype
     assert list(runs["status"].categories) == ["queued", "running", "waiting", "completed", "failed", "cancelled"]
-    assert list(messages["kind"].categories) == ["data", "run", "step", "rollback", "commit"]
+    streams = ["datastream-start", "datastream-end", "raw"]
+    assert list(messages["kind"].categories) == ["data", "run", "step", "rollback", "commit", *streams]
     assert (str(messages["attempt"]), str(messages["offset"]), str(messages["durable"])) == ("Int64", "int64", "bool")
     assert str(messages["data"]) == "object"
 
