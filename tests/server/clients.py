@@ -13,6 +13,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from inngest_nb.protocol import SUBPROTOCOL, Message
+from tests.engine.peer import until
 
 LIMIT_S = 10.0
 
@@ -87,10 +88,11 @@ class Client:
         self._sockets.append(socket)
         return socket
 
-    def close(self) -> None:
-        """Close every socket."""
+    async def close(self) -> None:
+        """Close every socket, and wait until it is closed: one that is collected later disturbs another test."""
         for socket in self._sockets:
             socket.close()
+        await until(lambda: all(socket.stream.closed() for socket in self._sockets), "the end of the sockets")
 
     async def refused(self, path: str, headers: Mapping[str, str] | None = None) -> int:
         """The status with which a WebSocket is refused."""
@@ -106,7 +108,8 @@ class Socket:
     """A WebSocket of JSON objects, one or several per frame."""
 
     def __init__(self, connection: WebSocketClientConnection) -> None:
-        self.connection = connection
+        assert connection.protocol is not None
+        self.connection, self.stream = connection, connection.protocol.stream  # it outlives `connection.close()`
         self._heard: list[Message] = []
 
     async def say(self, message: Any) -> None:

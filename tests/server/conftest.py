@@ -81,5 +81,5 @@ async def client(
     http = AsyncHTTPClient(force_instance=True)
     client = Client(http, f"localhost:{http_server_port[1]}", jp_base_url, jp_serverapp.identity_provider.token)
     yield client
-    client.close()
+    await client.close()
     http.close()
