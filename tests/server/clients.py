@@ -92,7 +92,7 @@ class Client:
         """Close every socket, and wait until it is closed: one that is collected later disturbs another test."""
         for socket in self._sockets:
             socket.close()
-        await until(lambda: all(socket.stream.closed() for socket in self._sockets), "the end of the sockets")
+        await until(lambda: all(not s.stream or s.stream.closed() for s in self._sockets), "the end of the sockets")
 
     async def refused(self, path: str, headers: Mapping[str, str] | None = None) -> int:
         """The status with which a WebSocket is refused."""
