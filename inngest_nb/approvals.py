@@ -6,8 +6,10 @@ the message (the id that was minted for it) or whose event the message names.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from inngest_nb.errors import ChannelError
@@ -15,8 +17,14 @@ from inngest_nb.errors import ChannelError
 if TYPE_CHECKING:
     from inngest_nb.links.link import Link
 
+DECIDED_EVENT = "approval/decided"
+#: What an answer repeats of its question, or says beside the data that was asked for.
+OF_THE_QUESTION = frozenset(
+    {"message", "question_id", "schema", "draft", "errors", "again", "expires_at", "approved", "reason"}
+)
 HEADLESS = "INNGEST_NB_HEADLESS"
 DECISIONS = ("approve", "reject")
+_log = logging.getLogger(__name__)
 _LEAST_ID = 6  # shorter texts occur in conditions by accident
 
 
@@ -34,6 +42,23 @@ def answers(question: Mapping[str, Any], wait: Mapping[str, Any]) -> bool:
         return bool(question["event"] == wait["event"])
     condition = wait.get("if") or ""
     return any(isinstance(value, str) and len(value) >= _LEAST_ID and value in condition for value in question.values())
+
+
+def answer_data(answer: Mapping[str, Any], schema: Mapping[str, Any] | None) -> Any:
+    """What was filled in: under `data`, or beside what an answer repeats of its question."""
+    fields = (schema or {}).get("properties") or {}
+    if schema is not None and "data" in answer and "data" not in fields:
+        return answer["data"]
+    return {name: value for name, value in answer.items() if name in fields or name not in OF_THE_QUESTION}
+
+
+def prefilled(question: Mapping[str, Any]) -> Any:
+    """What the form of a question holds before anybody has edited it: its draft, else the defaults of its schema."""
+    if "draft" in question:
+        return question["draft"]
+    schema = question["schema"]
+    fields = (schema.get("properties") or {}).items()
+    return schema.get("default", {name: field["default"] for name, field in fields if "default" in field})
 
 
 class Policy:
@@ -78,9 +103,14 @@ class Policy:
                 self._answer(message["run_id"], step["hash"], question, wait["event"])
 
     def _answer(self, run_id: str, step_hash: str, question: dict[str, Any], event: str) -> None:
-        answer = {
-            "name": self._event or event,
-            "data": {**question, "approved": self._approved},
-            "user": {"name": "policy"},
-        }
-        self._link.request("send", {"events": [answer], "key": f"policy:{run_id}:{step_hash}"})
+        data = {**question, "approved": self._approved}
+        if "schema" in question:
+            data = {"question_id": question.get("question_id"), "approved": self._approved, "data": prefilled(question)}
+        answer = {"name": self._event or event, "data": data, "user": {"name": "policy"}}
+        sent = self._link.request("send", {"events": [answer], "key": f"policy:{run_id}:{step_hash}"})
+        sent.add_done_callback(_say_if_refused)
+
+
+def _say_if_refused(sent: Future[Any]) -> None:
+    if not sent.cancelled() and (error := sent.exception()) is not None:
+        _log.warning("%s did not answer a question: %s", HEADLESS, error)

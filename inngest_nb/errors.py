@@ -7,6 +7,7 @@ InngestError
 ├── StartRefused                 flow control dropped a start
 ├── RunNotFoundError             a run id that the engine does not know
 ├── EventInvalidError            an event that intake refuses
+│   └── AnswerInvalidError       an answer that does not fit the form of its question
 ├── SendEventsError              a send that was refused or could not be made durable
 ├── ExpressionError              a malformed, unknown or failing expression
 ├── ChannelError                 a channel or topic used in a way that cannot work
@@ -38,6 +39,7 @@ import traceback
 from typing import Any
 
 __all__ = [
+    "AnswerInvalidError",
     "AsyncUnsupportedError",
     "ChannelError",
     "DataDirLocked",
@@ -117,6 +119,16 @@ class EventInvalidError(InngestError):
     """An event that intake refuses."""
 
     code = "event_invalid"
+
+
+class AnswerInvalidError(EventInvalidError):
+    """An answer that does not fit the form of its question; `errors` are [{"path": [...], "message": ...}]."""
+
+    code = "answer_invalid"
+
+    def __init__(self, message: str, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.errors = list(errors or [])
 
 
 class SendEventsError(InngestError):

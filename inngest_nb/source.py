@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from inngest_nb.approvals import Policy
-from inngest_nb.errors import FunctionNotFoundError, InngestError, JournalUnavailable, RunNotFoundError
+from inngest_nb.errors import (
+    AnswerInvalidError,
+    FunctionNotFoundError,
+    InngestError,
+    JournalUnavailable,
+    RunNotFoundError,
+)
 from inngest_nb.jsontext import loads
 from inngest_nb.links import current_link
 
@@ -60,6 +66,8 @@ class Source:
             return 200, self._route(method, path, body, headers or {})
         except (RunNotFoundError, FunctionNotFoundError) as exc:
             return 404, {"error": exc.message, "code": exc.code}
+        except AnswerInvalidError as exc:
+            return 422, {"error": exc.message, "code": exc.code, "errors": exc.errors}
         except JournalUnavailable as exc:
             return 503, {"error": exc.message, "code": exc.code}
         except InngestError as exc:

@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict
 from typing import Any
 
+from inngest_nb.approvals import DECIDED_EVENT
+from inngest_nb.engine.answers import check_answer
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.events import validate_event
 from inngest_nb.engine.functions import Function
@@ -43,6 +45,7 @@ class Intake:
 
         Raises:
             EventInvalidError: one of them is refused; none was accepted.
+            AnswerInvalidError: one of them answers a question in a way that does not fit its form; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
         await self._no_doubt()
@@ -51,6 +54,8 @@ class Intake:
         for position, event in enumerate(events):
             now_ms = self._core.clock.now() // 1000
             checked.append(validate_event(event, now_ms=now_ms, position=position, internal=internal))
+            if checked[-1]["name"] == DECIDED_EVENT and not self._known(f"{key}:{position}" if key else None):
+                check_answer(self._core, self._store(checked[-1], user))
             await slices.breathe()
         ids: list[str] = []
         plans: list[Plan] = []

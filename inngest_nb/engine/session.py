@@ -16,7 +16,7 @@ from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
 from inngest_nb.engine.subscriptions import Subscriptions
 from inngest_nb.engine.views import attempts, read_log, run_view
-from inngest_nb.errors import InngestError
+from inngest_nb.errors import AnswerInvalidError, InngestError
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import VERSION, Message
 
@@ -203,6 +203,8 @@ class Session:
             reply["result"] = await self._methods[message["method"]](message["params"])
         except InngestError as exc:
             reply["error"] = {"type": type(exc).__name__, "message": exc.message}
+            if isinstance(exc, AnswerInvalidError):
+                reply["error"]["errors"] = exc.errors
         except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
             _log.exception("a request of %r failed", message["method"])
             text = f"the engine could not answer {message['method']!r}: {type(exc).__name__}: {exc}"

@@ -63,12 +63,19 @@ class Waits:
 
     def claim(self, event: StoredEvent) -> list[OpenWait]:
         """Close and return every wait that the event ends."""
-        view = event.as_object()
-        candidates = (self._condition(wait, event.name) for wait in self._index.candidates(view))
-        matched = [wait for wait in candidates if _matches(wait.bound, view)]
+        matched = self._matched(event)
         for wait in matched:
             self.discard(wait.id)
         return matched
+
+    def matching(self, event: StoredEvent) -> list[WaitId]:
+        """Every wait that the event would end."""
+        return [wait.id for wait in self._matched(event)]
+
+    def _matched(self, event: StoredEvent) -> list[OpenWait]:
+        view = event.as_object()
+        candidates = (self._condition(wait, event.name) for wait in self._index.candidates(view))
+        return [wait for wait in candidates if _matches(wait.bound, view)]
 
     def _condition(self, wait: WaitId, event_name: str) -> OpenWait:
         return self._open[wait] or OpenWait(wait, event_name, self._load(wait))

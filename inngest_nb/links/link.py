@@ -170,7 +170,8 @@ class Link(ABC):
             future.set_result(message.get("result"))
         else:
             kind = getattr(errors, error["type"], errors.InngestError)
-            future.set_exception(kind(error["message"]))
+            details = {"errors": error["errors"]} if "errors" in error else {}
+            future.set_exception(kind(error["message"], **details))
 
     def _followed(self, message: Message) -> None:
         following = self._following.get(message.get("id", ""))

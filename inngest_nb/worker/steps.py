@@ -152,14 +152,25 @@ class Step:
         return await self._execution.wait(step_id, "invoke", wait)
 
     async def request_approval(
-        self, step_id: str, ref: TopicRef[Any], *, message: str, timeout: Duration, schema: Any = None
+        self,
+        step_id: str,
+        ref: TopicRef[Any],
+        *,
+        message: str,
+        timeout: Duration,
+        schema: Any = None,
+        draft: Any = None,
     ) -> Decision | None:
         """Ask a person on a channel and wait for the decision; None after `timeout`.
 
         The wait is registered before the question is published, so that no answer is missed. With a `schema` (a pydantic
-        model or type), `.data` of an approval has that type.
+        model or type) the question has a form, and `.data` of an approval has that type; an answer that does not fit is
+        refused, and one that fails the type's own checks is asked for again. `draft` (a value of the schema's type, or a
+        dict) is what the form holds at first; else it holds the defaults.
         """
-        return await request_approval(self._execution, step_id, ref, message=message, schema=schema, timeout=timeout)
+        return await request_approval(
+            self._execution, step_id, ref, message=message, schema=schema, timeout=timeout, draft=draft
+        )
 
     async def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """Send events, once; returns their internal ids."""

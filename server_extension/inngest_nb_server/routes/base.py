@@ -13,6 +13,7 @@ from tornado.websocket import WebSocketHandler
 
 from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.errors import (
+    AnswerInvalidError,
     DataDirLocked,
     FunctionNotFoundError,
     InngestError,
@@ -33,6 +34,7 @@ MAX_BODY_BYTES = 3_000_000
 _STATUS: list[tuple[type[InngestError], int]] = [
     (RunNotFoundError, 404),
     (FunctionNotFoundError, 404),
+    (AnswerInvalidError, 422),
     (PayloadError, 413),
     (TokenError, 401),
     (JournalUnavailable, 503),
@@ -107,16 +109,17 @@ class Handler(EngineMixin, APIHandler):
         """Say what happened, in one sentence."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         self.set_header("Content-Type", "application/json")
-        code = "http_error"
+        code, details = "http_error", {}
         if isinstance(error, InngestError):
             status_code = status_of(error)
             self.set_status(status_code)
             text, code = error.message, error.code
+            details = {"errors": error.errors} if isinstance(error, AnswerInvalidError) else {}
         elif isinstance(error, HTTPError):
             text = error.reason or error.log_message or "the request was refused"
         else:
             text = "the server failed on this request; its log says more"
-        self.finish(orjson.dumps({"error": text, "code": code, "status": status_code}))
+        self.finish(orjson.dumps({"error": text, "code": code, "status": status_code, **details}))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Errors for the user are answers, not tracebacks in the log."""
