@@ -59,7 +59,8 @@ def problems(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:
 def _places(error: ValidationError) -> Iterator[tuple[tuple[Any, ...], str]]:
     path = tuple(error.absolute_path)
     if error.validator == "required" and isinstance(error.instance, dict):
-        missing = (name for name in error.validator_value if name not in error.instance)
+        wanted: Any = error.validator_value
+        missing = (name for name in wanted if name not in error.instance)
         yield from (((*path, name), "Field required") for name in missing)
     else:
         yield path, str(error.message)
