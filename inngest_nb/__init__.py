@@ -24,6 +24,7 @@ from inngest_nb.options import (
     Timeouts,
 )
 from inngest_nb.realtime import static_schema
+from inngest_nb.retention import Retention
 from inngest_nb.run import Run
 from inngest_nb.serializers import PydanticSerializer, Serializer
 from inngest_nb.triggers import TriggerCron, TriggerEvent
@@ -55,6 +56,7 @@ __all__ = [
     "Priority",
     "PydanticSerializer",
     "RateLimit",
+    "Retention",
     "RetryAfterError",
     "Run",
     "RunCancelled",

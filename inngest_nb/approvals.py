@@ -80,7 +80,7 @@ class Policy:
         self, channel: str, topics: list[str] | None, on_messages: Callable[[list[dict[str, Any]]], None]
     ) -> None:
         self._stops.append(
-            self._link.follow(channel, topics, "start", on_messages, lambda first, lost: None, lambda error: None)
+            self._link.follow(channel, topics, "start", on_messages, lambda gap: None, lambda error: None)
         )
 
     def _asked(self, messages: list[dict[str, Any]]) -> None:

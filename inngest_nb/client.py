@@ -32,6 +32,7 @@ from inngest_nb.options import (
     Timeouts,
 )
 from inngest_nb.publishing import ClientRealtime
+from inngest_nb.retention import Retention
 from inngest_nb.run import Run
 from inngest_nb.serializers import Serializer
 from inngest_nb.settings import CloudSettings, HasCloudSettings
@@ -58,6 +59,7 @@ class Inngest(HasCloudSettings):
         engine: "server" (the kernel's own Jupyter server), "embedded" (this process), or "auto": the first that can be
             had. `INNGEST_NB_ENGINE` overrides "auto".
         data_dir: for the embedded engine; default `./.inngest_nb`; ":memory:" keeps nothing.
+        retention: how much of the message log the embedded engine keeps; the first client of a data_dir decides.
         logger: what `ctx.logger` writes to.
         middleware: classes or factories, called with the client and None for every call and every send.
         serializer: for values with an `output_type`.
@@ -85,12 +87,13 @@ class Inngest(HasCloudSettings):
         signing_key: str | None = None,
         engine: str = "auto",
         data_dir: str | Path | None = None,
+        retention: Retention | None = None,
     ) -> None:
         if not isinstance(app_id, str) or not app_id:
             raise FunctionConfigInvalidError(f"app_id must be a non-empty string, not {app_id!r}")
         self.app_id = app_id
         self.engine = _checked_engine(os.environ.get("INNGEST_NB_ENGINE", "auto") if engine == "auto" else engine)
-        self._data_dir = data_dir
+        self._data_dir, self._retention = data_dir, retention
         self.logger: Logger = logger or logging.getLogger("inngest_nb")
         self.middleware = list(middleware or ())
         self.serializer = serializer
@@ -101,7 +104,7 @@ class Inngest(HasCloudSettings):
         )  # fmt: skip
 
     def _link(self) -> Link:
-        return link_in_use.get() or link_to(self.engine, self._data_dir)
+        return link_in_use.get() or link_to(self.engine, self._data_dir, self._retention)
 
     def add_middleware(self, middleware: UninitializedMiddleware, *more: UninitializedMiddleware) -> None:
         """Add middleware after that of the client so far; calls and sends from now on use it."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT_MESSAGES = 5_000
 OnMessages = Callable[[list[dict[str, Any]]], None]
-OnGap = Callable[[int, int], None]
+OnGap = Callable[[dict[str, Any]], None]
 
 
 class Source:
@@ -54,7 +54,7 @@ class Source:
     def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever `snapshot(params)` may differ; returns the way to stop."""
         name = params.get("channel") or params["run_id"]
-        return self.subscribe(name, None, "now", lambda messages: changed(), lambda first, lost: changed())
+        return self.subscribe(name, None, "now", lambda messages: changed(), lambda gap: changed())
 
     # -- requests, as the server's REST routes answer them -----------------------------------------
 

@@ -59,10 +59,12 @@ class Subscription:
                 continue
             self._hand(message)
 
-    def _gap(self, first: int, lost: int) -> None:
+    def _gap(self, gap: dict[str, Any]) -> None:
         now = datetime.datetime.now(datetime.UTC)
-        data = {"from": first, "lost": lost}
-        self._hand(Message(channel=self.channel, topic="$gap", kind="gap", data=data, created_at=now, offset=first))
+        data = {name: gap[name] for name in ("from", "to", "lost", "reset") if name in gap}
+        self._hand(
+            Message(channel=self.channel, topic="$gap", kind="gap", data=data, created_at=now, offset=gap["from"])
+        )
 
     def _failed(self, error: str) -> None:
         self._report(ChannelError(error))

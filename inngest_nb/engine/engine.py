@@ -28,6 +28,7 @@ from inngest_nb.engine.waiting import Waiting
 from inngest_nb.errors import FunctionConfigInvalidError, JournalUnavailable, RunNotFoundError
 from inngest_nb.hub import Hub
 from inngest_nb.protocol import FunctionConfig
+from inngest_nb.retention import Retention
 from inngest_nb.store import DataDirLock, Write
 from inngest_nb.store.database import explain
 
@@ -41,9 +42,15 @@ class Engine:
     """
 
     def __init__(
-        self, data_dir: Path, *, holder: str = "an engine", clock: Clock | None = None, seed: int | None = None
+        self,
+        data_dir: Path,
+        *,
+        holder: str = "an engine",
+        clock: Clock | None = None,
+        seed: int | None = None,
+        retention: Retention | None = None,
     ) -> None:
-        self.data_dir = Path(data_dir)
+        self.data_dir, self._retention = Path(data_dir), retention or Retention()
         self._holder, self._clock, self._rng = holder, clock or Clock(), random.Random(seed)  # noqa: S311  # jitter
         self._watchers: dict[str, list[asyncio.Future[Run]]] = {}
         self._lock: DataDirLock | None = None
@@ -62,7 +69,7 @@ class Engine:
             undo.callback(self._lock.release)
             journal = Journal(self.data_dir / "journal.db", loop=loop)
             undo.push_async_callback(journal.abandon)
-            hub = Hub(self.data_dir / "messages.db", clock=self._clock, loop=loop)
+            hub = Hub(self.data_dir / "messages.db", clock=self._clock, loop=loop, retention=self._retention)
             undo.push_async_callback(hub.close)
             self._take_up(journal, hub, loop)
             undo.pop_all()

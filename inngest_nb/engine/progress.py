@@ -167,11 +167,12 @@ class Progress:
 
     async def deliver(self, key: str, publish: dict[str, str], run_id: str, fn_id: str, step_id: str) -> None:
         """Bring a memoized publish into the message log, once, then strike it from the outbox."""
-        if not self._core.hub.has_key(key):
-            where = (publish["channel"], publish["topic"], publish["data"])
-            self._core.hub.publish(Publish(*where, run_id=run_id, fn_id=fn_id, step_id=step_id, key=key))
-        await self._core.hub.written()
-        await self._core.journal.persist([(SQL.end_outbox, (key,))])
+        with self._core.hub.holding(publish["channel"]):
+            if not self._core.hub.has_key(key):
+                where = (publish["channel"], publish["topic"], publish["data"])
+                self._core.hub.publish(Publish(*where, run_id=run_id, fn_id=fn_id, step_id=step_id, key=key))
+            await self._core.hub.written()
+            await self._core.journal.persist([(SQL.end_outbox, (key,))])
 
     # -- runs ----------------------------------------------------------------------------------
 

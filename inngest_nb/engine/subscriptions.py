@@ -93,11 +93,11 @@ class Subscriptions:
             subscription.close()
 
     async def _say_batch(self, name: str, batch: Batch) -> None:
-        if batch.lost or not batch.messages:
-            if batch.lost:
-                await self._say({"op": "gap", "id": name, "from": batch.gap_from, "to": batch.next, "lost": batch.lost})
-            return
-        await self._say({"op": "messages", "id": name, "messages": batch.messages, "next": batch.next})
+        if batch.lost or batch.reset:
+            gap: Message = {"op": "gap", "id": name, "from": batch.gap_from, "to": batch.next, "lost": batch.lost}
+            await self._say(gap | {"reset": True} if batch.reset else gap)
+        elif batch.messages:
+            await self._say({"op": "messages", "id": name, "messages": batch.messages, "next": batch.next})
 
     async def _say(self, message: Message) -> None:
         wait = self._send(message)

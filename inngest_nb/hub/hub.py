@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
 from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
+from inngest_nb.hub.trimmer import Trimmer
+from inngest_nb.retention import Retention
 from inngest_nb.store import Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
@@ -32,7 +35,9 @@ _ADD_MESSAGE = _SQL.add_message
 class Hub:
     """All channel logs of one data directory. Use from its event loop only."""
 
-    def __init__(self, path: Path | str, *, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, path: Path | str, *, clock: Clock, loop: asyncio.AbstractEventLoop, retention: Retention | None = None
+    ) -> None:
         self._clock, self._loop = clock, loop
         self._writer = self._open_writer(path)
         self._reader = self._open_reader(path)
@@ -46,12 +51,23 @@ class Hub:
         self._later: asyncio.TimerHandle | None = None
         self._begin_epoch()
         self._writer.start()
+        self._trimmer = None if retention is None else self._make_trimmer(path, retention)
 
     def _open_writer(self, path: Path | str) -> Writer:
-        return Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=self._loop)
+        return Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=self._loop, shrinks=True)
 
     def _open_reader(self, path: Path | str) -> sqlite3.Connection:
         return connect_reader(path)
+
+    def _make_trimmer(self, path: Path | str, retention: Retention) -> Trimmer:
+        return Trimmer(
+            retention,
+            logs=self._logs,
+            writer=self._writer,
+            open_reader=lambda: self._open_reader(path),
+            clock=self._clock,
+            loop=self._loop,
+        )
 
     def _highest_id(self, path: Path | str) -> int:
         try:
@@ -115,6 +131,16 @@ class Hub:
         """Whether the durable publish with this key is in the log on disk."""
         return self._reader.execute(_SQL.has_key, (key,)).fetchone() is not None
 
+    @contextmanager
+    def holding(self, channel: str) -> Iterator[None]:
+        """Keep a log from being trimmed: who delivers something once must find what was delivered before."""
+        log = self.log(channel)
+        log.holds += 1
+        try:
+            yield
+        finally:
+            log.holds -= 1
+
     def channels_of_run(self, run_id: str) -> set[str]:
         """Names of the channels that a run has published to."""
         return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
@@ -149,7 +175,7 @@ class Hub:
         row = self._reader.execute(_SQL.find_channel, (name,)).fetchone()
         if row is None:
             self._last_id += 1
-            log = ChannelLog(self._last_id, name, self._epoch, 0, 0, 0)
+            log = ChannelLog(self._last_id, name, self._clock.now(), 0, 0, 0)
             self._batch.append((_SQL.add_channel, (log.id, name, log.epoch, 0)))
             self._touched[log] = 0
         else:
@@ -197,6 +223,8 @@ class Hub:
                 log.show(upto)
             for future in after:
                 _finish(future)
+            if self._trimmer is not None:
+                self._trimmer.wrote(touched)
 
         self._writer.submit(batch, done, patient=True)
 
@@ -204,7 +232,7 @@ class Hub:
         idle = [
             n
             for n, log in self._logs.items()
-            if not log.readers and log.visible == log.next and log not in self._touched
+            if not log.readers and not log.holds and log.visible == log.next and log not in self._touched
         ]
         for name in idle[: _IDLE_LOGS // 2]:
             del self._logs[name]
@@ -213,18 +241,16 @@ class Hub:
         """After a power cut logs may have lost a tail that somebody saw: their offsets start a new epoch."""
         boot = _boot_id()
         known = self._reader.execute(_SQL.get_meta, ("open_since_boot",)).fetchone()
-        stored = self._reader.execute(_SQL.get_meta, ("epoch",)).fetchone()
-        self._epoch = int(stored[0]) if stored else 1
-        writes: list[Write] = [(_SQL.set_meta, ("open_since_boot", boot))]
+        here: Write = (_SQL.set_meta, ("open_since_boot", boot))
         if known and known[0] not in ("", boot):
-            self._epoch += 1
-            writes += [(_SQL.bump_epochs, ()), (_SQL.set_meta, ("epoch", str(self._epoch)))]
-            self._writer.write_first(writes)  # before anybody is told an epoch
+            self._writer.write_first([here, (_SQL.bump_epochs, ())])  # before anybody is told an epoch
         else:
-            self._writer.keep([*writes, (_SQL.set_meta, ("epoch", str(self._epoch)))])
+            self._writer.keep([here])
 
     async def close(self) -> None:
         """Write what is left and mark the store as cleanly closed."""
+        if self._trimmer is not None:
+            await self._trimmer.close()
         if self._batch:
             self._flush()
         self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])

@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class ChannelLog:
-    """Offsets below `visible` are on disk; only those are shown to anybody."""
+    """Offsets from `first` to below `visible` are on disk; only those are shown to anybody."""
 
     id: int
     name: str
@@ -71,6 +71,7 @@ class ChannelLog:
     tail_bytes: int = 0
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
     readers: int = 0
+    holds: int = 0  # who needs it untrimmed
 
     @property
     def tail_first(self) -> int:

@@ -49,5 +49,31 @@ INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?);
 -- get_meta: one fact about the store
 SELECT value FROM meta WHERE key = ?;
 
+-- oldest: the logs that the oldest messages are in, up to which offset, and where those logs end
+SELECT c.id, c.name, c.first_offset, o.upto,
+       (SELECT max(m."offset") + 1 FROM messages m WHERE m.channel_id = c.id) AS "next"
+FROM (SELECT channel_id, max("offset") + 1 AS upto
+      FROM (SELECT channel_id, "offset" FROM messages WHERE created_at < ? ORDER BY created_at LIMIT ?)
+      GROUP BY channel_id) o
+JOIN channels c ON c.id = o.channel_id;
+
+-- longer_than: logs with more messages than this
+SELECT c.id, c.name, c.first_offset, e."next" - ? AS upto, e."next"
+FROM (SELECT channel_id, max("offset") + 1 AS "next" FROM messages GROUP BY channel_id HAVING count(*) > ?) e
+JOIN channels c ON c.id = e.channel_id;
+
+-- trim: a log without its first messages
+DELETE FROM messages WHERE channel_id = ? AND "offset" < ?;
+
+-- set_first: where a trimmed log begins; it may end there too
+UPDATE channels SET first_offset = max(first_offset, ?1), next_offset = max(next_offset, ?1) WHERE id = ?2;
+
+-- drop_channel: a log of which nothing is left
+DELETE FROM channels WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE channel_id = channels.id);
+
+-- bytes_used: how much of the file is in use
+SELECT (page_count - freelist_count) * page_size
+FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size();
+
 -- bump_epochs: logs that may have lost their tail start a new epoch
 UPDATE channels SET epoch = epoch + 1;

@@ -28,3 +28,4 @@ CREATE TABLE messages (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX messages_key ON messages(key) WHERE key IS NOT NULL;
 CREATE INDEX messages_run ON messages(run_id) WHERE run_id IS NOT NULL AND kind <> 'step';
+CREATE INDEX messages_created ON messages(created_at);

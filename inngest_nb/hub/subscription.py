@@ -35,12 +35,17 @@ def as_is(entry: Entry) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Messages as JSON bytes, and the offset to go on from. `lost` of them, from `gap_from` on, are gone for ever."""
+    """Messages as JSON bytes, and the offset to go on from.
+
+    `lost` of them, from `gap_from` on, are gone for ever. `reset` says that the offsets from `next` on are those of another
+    epoch than the subscriber knew: how many are lost is not known.
+    """
 
     messages: list[bytes]
     next: int
     lost: int = 0
     gap_from: int = 0
+    reset: bool = False
 
 
 class Subscription:
@@ -57,10 +62,11 @@ class Subscription:
     ) -> None:
         self._hub, self.log, self._encode = hub, log, encode
         self.topics = None if topics is None else frozenset(topics)
-        self.cursor, self._gap = self._start(since, epoch)
+        self.cursor, self._known = self._start(since, epoch)
         log.readers += 1
 
-    def _start(self, since: Since, epoch: int | None) -> tuple[int, tuple[int, int] | None]:
+    def _start(self, since: Since, epoch: int | None) -> tuple[int, int | None]:
+        """Where to begin, and the offset that a subscriber of another epoch came with."""
         log = self.log
         if since == "now":
             return log.visible, None
@@ -70,7 +76,7 @@ class Subscription:
             return max(log.first, self._hub.offset_at(log, since.us)), None
         assert isinstance(since, int)
         if epoch is not None and epoch != log.epoch:
-            return log.first, (since, log.first)
+            return log.first, since
         return min(since, log.next), None
 
     @property
@@ -81,23 +87,29 @@ class Subscription:
     async def next_batch(self, limit: int = BATCH) -> Batch:
         """Wait for messages and return them; with a topic filter the batch may be empty and still move the cursor."""
         log = self.log
-        if self._gap is not None:
-            (asked, begin), self._gap = self._gap, None
-            return Batch(messages=[], next=begin, lost=max(0, asked - begin), gap_from=asked)
+        if self._known is not None:
+            known, self._known = self._known, None
+            return Batch(messages=[], next=self.cursor, gap_from=known, reset=True)
         if self.cursor < log.first:
-            lost, begin = log.first - self.cursor, self.cursor
-            self.cursor = log.first
-            return Batch(messages=[], next=log.first, lost=lost, gap_from=begin)
+            return self._skip_trimmed()
         while self.cursor >= log.visible:
             await self._wait()
+        if self.cursor < log.first:
+            return self._skip_trimmed()
         if self.cursor >= log.tail_first:
             entries = log.from_tail(self.cursor, limit)
             self.cursor += len(entries)
             return Batch(messages=self._wires(entries), next=self.cursor)
         return await self._from_disk(min(limit, _DISK_BATCH))
 
+    def _skip_trimmed(self) -> Batch:
+        begin, self.cursor = self.cursor, self.log.first
+        return Batch(messages=[], next=self.cursor, lost=self.cursor - begin, gap_from=begin)
+
     async def _from_disk(self, limit: int) -> Batch:
         entries = await asyncio.to_thread(self._hub.read, self.log, self.cursor, limit)
+        if self.cursor < self.log.first:  # trimmed while it was read
+            return self._skip_trimmed()
         entries = [entry for entry in entries if entry.offset < self.log.visible]
         if not entries:
             self.cursor = min(self.log.tail_first, self.log.visible)

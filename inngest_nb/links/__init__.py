@@ -14,6 +14,7 @@ from pathlib import Path
 from inngest_nb.errors import LinkError
 from inngest_nb.links.link import MEMORY, Link
 from inngest_nb.links.locate import Server, find_server, label
+from inngest_nb.retention import Retention
 
 __all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "provide"]
 
@@ -25,8 +26,8 @@ _lock = threading.RLock()
 _log = logging.getLogger("inngest_nb")
 
 
-def link_to(engine: str, data_dir: str | Path | None) -> Link:
-    """The process's link to the engine that the arguments name, opened on first use.
+def link_to(engine: str, data_dir: str | Path | None, retention: Retention | None = None) -> Link:
+    """The process's link to the engine that the arguments name, opened on first use; `retention` is for an embedded one.
 
     Raises:
         LinkError: there is no such engine, or it cannot be reached.
@@ -40,7 +41,7 @@ def link_to(engine: str, data_dir: str | Path | None) -> Link:
             link = _server_link(required=engine == "server")
             if link is not None:
                 return link
-        return _embedded_link(data_dir)
+        return _embedded_link(data_dir, retention)
 
 
 def _server_link(*, required: bool) -> Link | None:
@@ -69,14 +70,14 @@ def _server_link(*, required: bool) -> Link | None:
     return _links[key]
 
 
-def _embedded_link(data_dir: str | Path | None) -> Link:
+def _embedded_link(data_dir: str | Path | None, retention: Retention | None) -> Link:
     path = data_dir if data_dir is not None else DEFAULT_DATA_DIR
     key = MEMORY if str(path) == MEMORY else f"embedded {Path(path).resolve()}"
     link = _links.get(key)
     if link is None:
         from inngest_nb.links.embedded import EmbeddedLink  # brings the engine, which only this link needs
 
-        link = _links[key] = EmbeddedLink(path, label=label())
+        link = _links[key] = EmbeddedLink(path, label=label(), retention=retention)
     return link
 
 

@@ -14,6 +14,7 @@ from inngest_nb.errors import InngestError
 from inngest_nb.links.hosted import InProcessLink
 from inngest_nb.links.link import MEMORY
 from inngest_nb.loops import LoopThread
+from inngest_nb.retention import Retention
 
 
 class EmbeddedLink(InProcessLink):
@@ -25,12 +26,14 @@ class EmbeddedLink(InProcessLink):
 
     kind = "embedded"
 
-    def __init__(self, data_dir: str | Path, *, label: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, data_dir: str | Path, *, label: str, clock: Clock | None = None, retention: Retention | None = None
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="inngest_nb-") if str(data_dir) == MEMORY else None
         path = Path(self._temporary.name if self._temporary else data_dir).resolve()
         self._engine_thread = LoopThread("inngest-nb engine")
         loop = self._engine_thread.loop
-        engine = Engine(path, holder=label, clock=clock)
+        engine = Engine(path, holder=label, clock=clock, retention=retention)
         try:
             asyncio.run_coroutine_threadsafe(engine.start(), loop).result()
         except InngestError:

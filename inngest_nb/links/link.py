@@ -22,7 +22,7 @@ from inngest_nb.worker import Worker
 
 MEMORY = ":memory:"  # the data directory of what is not to be kept
 OnMessages = Callable[[list[dict[str, Any]]], None]
-OnGap = Callable[[int, int], None]
+OnGap = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +182,7 @@ class Link(ABC):
             following.on_messages([orjson.loads(m) if isinstance(m, bytes) else m for m in message["messages"]])
         elif message["op"] == "gap":
             following.since = message["to"]
-            following.on_gap(message["from"], message["lost"])
+            following.on_gap(message)
         elif message["op"] == "subscribed":
             following.epoch, following.since = message["epoch"], message["next"]
         else:

@@ -19,8 +19,10 @@ _CHECK_BELOW_BYTES = 200_000_000
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
-def open_database(path: Path | str, package: str, *, synchronous: str) -> sqlite3.Connection:
+def open_database(path: Path | str, package: str, *, synchronous: str, shrinks: bool = False) -> sqlite3.Connection:
     """Open `path` for writing, create or migrate its schema; WAL, autocommit.
+
+    A new file that `shrinks` gives the space of deleted rows back; any other keeps it for new ones.
 
     Raises:
         JournalCorrupt: the file is damaged or not a database.
@@ -31,6 +33,8 @@ def open_database(path: Path | str, package: str, *, synchronous: str) -> sqlite
     except sqlite3.Error as exc:
         raise explain(exc, path) from exc
     try:
+        if shrinks:
+            connection.execute("PRAGMA auto_vacuum = FULL")  # before anything is written to the file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         _migrate(connection, package, path)

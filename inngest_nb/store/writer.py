@@ -17,6 +17,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +46,17 @@ class Entry(NamedTuple):
 class Writer:
     """Owns the writing connection of one database and, from `start` to `close`, the thread that uses it."""
 
-    def __init__(self, path: Path | str, package: str, *, synchronous: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.path, self.package, self._synchronous = path, package, synchronous
+    def __init__(
+        self,
+        path: Path | str,
+        package: str,
+        *,
+        synchronous: str,
+        loop: asyncio.AbstractEventLoop,
+        shrinks: bool = False,
+    ) -> None:
+        self.path, self.package = path, package
+        self._open = partial(open_database, path, package, synchronous=synchronous, shrinks=shrinks)
         self._loop = loop
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()  # None: nothing comes after
         self._first: list[Entry] = []  # what an outage has held up
@@ -54,7 +64,7 @@ class Writer:
         self.outage: InngestError | None = None
         self.commits = 0
         self._ended = asyncio.Event()
-        self._connection: sqlite3.Connection | None = open_database(path, package, synchronous=synchronous)
+        self._connection: sqlite3.Connection | None = self._open()
         self._thread = threading.Thread(target=self._run, name=f"inngest-nb {Path(path).stem} writer", daemon=True)
 
     def start(self) -> None:
@@ -169,7 +179,7 @@ class Writer:
     def _try_commit(self, writes: Iterable[Write]) -> InngestError | None:
         try:
             if self._connection is None:
-                self._connection = open_database(self.path, self.package, synchronous=self._synchronous)
+                self._connection = self._open()
             _transaction(self._connection, writes)
         except _NO_VALUE as exc:
             self._drop_connection()

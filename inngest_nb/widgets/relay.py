@@ -55,9 +55,7 @@ class Relay:
                 frame.get("topics"),
                 frame.get("since", "now"),
                 lambda messages: self._send(_messages(id_, messages)),
-                lambda first, lost: self._send(
-                    {"op": "gap", "id": id_, "from": first, "to": first + lost, "lost": lost}
-                ),
+                lambda gap: self._send({**gap, "id": id_}),
             )
         except Exception as exc:  # noqa: BLE001  # whatever it is, the page must say so
             self._send({"op": "error", "id": id_, "error": _sentence(exc)})

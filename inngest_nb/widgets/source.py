@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Closer", "OnGap", "OnMessages", "ViewSource", "source_of"]
 
 OnMessages = Callable[[list[dict[str, Any]]], None]
-OnGap = Callable[[int, int], None]
+OnGap = Callable[[dict[str, Any]], None]
 Closer = Callable[[], None]
 
 
@@ -27,7 +27,7 @@ class ViewSource(Protocol):
     def subscribe(
         self, channel: str, topics: list[str] | None, since: str | int, on_messages: OnMessages, on_gap: OnGap
     ) -> Closer:
-        """Follow a channel; `on_gap` gets the first offset that is lost, and how many are."""
+        """Follow a channel; `on_gap` gets the frame that says which messages are lost."""
         ...
 
     def messages(self, channel: str) -> list[dict[str, Any]]:

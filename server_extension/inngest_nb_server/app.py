@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import List, Unicode
+from traitlets import Int, List, Unicode
 
+from inngest_nb.retention import Retention
 from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.credentials import Keys
 from inngest_nb_server.host import EngineHost
@@ -39,11 +40,23 @@ class InngestApp(ExtensionApp):
         "", help="Lets those who have it send events to /e/<event key>, and nothing else. Default: INNGEST_EVENT_KEY."
     ).tag(config=True)
 
+    retention_messages = Int(
+        Retention().messages, help="How many messages of a channel are kept, the newest. 0: all of them."
+    ).tag(config=True)
+    retention_bytes = Int(
+        Retention().bytes, help="How large the message log may grow, all channels together. 0: without limit."
+    ).tag(config=True)
+    retention_age = Unicode(
+        "", help="How long messages are kept, for example '30d' or '12h'. Default: for ever, as far as there is room."
+    ).tag(config=True)
+
     host: EngineHost
 
     def initialize_settings(self) -> None:
         """Make the host; it starts with the server's event loop."""
-        self.host = EngineHost(self._data_dir(), label=f"the Jupyter server of {self._root()}", log=self.log)
+        self.host = EngineHost(
+            self._data_dir(), label=f"the Jupyter server of {self._root()}", log=self.log, retention=self._retention()
+        )
         self.settings["inngest_host"] = self.host
         self.settings["inngest_keys"] = Keys.of(signing_key=self.signing_key, event_key=self.event_key)
 
@@ -59,6 +72,10 @@ class InngestApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Close the files; every run goes on with the next start."""
         await asyncio.wait_for(self.host.stop(), 10)
+
+    def _retention(self) -> Retention:
+        limits = {"messages": self.retention_messages or None, "bytes": self.retention_bytes or None}
+        return Retention(**limits, age=self.retention_age or None)
 
     def _root(self) -> Path:
         return Path(self.serverapp.root_dir if self.serverapp else ".")

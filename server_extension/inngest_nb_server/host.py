@@ -11,13 +11,14 @@ from inngest_nb import links
 from inngest_nb.engine.engine import Engine
 from inngest_nb.errors import InngestError, JournalUnavailable
 from inngest_nb.links.hosted import HostedLink
+from inngest_nb.retention import Retention
 
 
 class EngineHost:
     """Owns the engine. Handlers ask for it on every request: it may be missing, with a reason."""
 
-    def __init__(self, data_dir: Path, *, label: str, log: Any) -> None:
-        self.data_dir, self._label = data_dir.resolve(), label
+    def __init__(self, data_dir: Path, *, label: str, log: Any, retention: Retention | None = None) -> None:
+        self.data_dir, self._label, self._retention = data_dir.resolve(), label, retention
         self._log: logging.Logger = log
         self._engine: Engine | None = None
         self._failure: InngestError | None = None
@@ -38,7 +39,7 @@ class EngineHost:
 
     async def start(self, modules: list[str]) -> None:
         """Start the engine, then the modules whose functions it runs itself. The server starts in any case."""
-        engine = Engine(self.data_dir, holder=self._label)
+        engine = Engine(self.data_dir, holder=self._label, retention=self._retention)
         try:
             await engine.start()
         except InngestError as exc:

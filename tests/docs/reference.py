@@ -80,8 +80,9 @@ def _object(documented: Any) -> str:
 
 def _functions() -> str:
     return _objects(
-        inngest_nb.Inngest, inngest_nb.Function, inngest_nb.TriggerEvent, inngest_nb.TriggerCron, inngest_nb.Event
-    )
+        inngest_nb.Inngest, inngest_nb.Function, inngest_nb.TriggerEvent, inngest_nb.TriggerCron, inngest_nb.Event,
+        inngest_nb.Retention,
+    )  # fmt: skip
 
 
 def _steps() -> str:

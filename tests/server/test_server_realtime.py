@@ -113,7 +113,7 @@ async def test_another_epoch_is_a_gap_and_then_everything(client: Client, host: 
     await written(host)
     epoch = host.engine.core.hub.log("chat").epoch
     socket = await subscribed(client, "chat", since=2, epoch=epoch + 1)
-    assert await socket.hear(op="gap") == {"op": "gap", "id": "s1", "from": 2, "to": 0, "lost": 2}
+    assert await socket.hear(op="gap") == {"op": "gap", "id": "s1", "from": 2, "to": 0, "lost": 0, "reset": True}
     assert await socket.hear_data("s1", 3) == [0, 1, 2]
     same = await subscribed(client, "chat", since=2, epoch=epoch)
     assert await same.hear_data("s1", 1) == [2]

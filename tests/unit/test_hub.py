@@ -168,7 +168,7 @@ async def test_after_a_power_cut_offsets_of_before_are_a_gap(tmp_path: Path, mon
     hub = open_hub(tmp_path)
     assert hub.log("chat").epoch == epoch + 1
     batch = await hub.subscribe("chat", since=2, epoch=epoch).next_batch()
-    assert (batch.lost, batch.gap_from, batch.next) == (2, 2, 0)
+    assert (batch.reset, batch.gap_from, batch.next) == (True, 2, 0)
     await hub.close()
 
 

@@ -272,7 +272,7 @@ def test_a_subscription_gets_the_frames_of_the_socket(relay: Relay, sent: list[d
     known = recorded(relay).messages(CHANNEL)
     assert sent == [{"op": "subscribed", "id": "s1", "channel": CHANNEL, "first": 0, "next": len(known)}]
     on_messages(known[3:5])
-    on_gap(5, 10)
+    on_gap({"op": "gap", "id": "f1", "from": 5, "to": 15, "lost": 10})
     assert sent[1:] == [
         {"op": "messages", "id": "s1", "messages": known[3:5], "next": 5},
         {"op": "gap", "id": "s1", "from": 5, "to": 15, "lost": 10},
