@@ -308,10 +308,10 @@ class Inngest(HasCloudSettings):
 
     @property
     def history(self) -> History:
-        """Everything that happened, as DataFrames."""
+        """Everything that happened, as DataFrames. A LinkError if the engine's files are on another machine."""
         from inngest_nb.history import History
 
-        return History(self._link().data_dir)
+        return History(self._link().readable_dir())
 
     def __repr__(self) -> str:
         return f"Inngest({self.app_id!r}, engine={self.engine!r})"

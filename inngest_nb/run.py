@@ -186,7 +186,7 @@ class Run:
     def _history(self) -> Any:
         from inngest_nb.history import History
 
-        return History(self._link.data_dir)
+        return History(self._link.readable_dir())
 
     def timeline(self) -> Any:
         """A live view of its steps."""

@@ -65,7 +65,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         _make_dir(self.data_dir)
         async with contextlib.AsyncExitStack() as undo:  # nothing stays open when the rest cannot be had
-            self._lock = DataDirLock(self.data_dir, self._holder)
+            self._lock = DataDirLock(self.data_dir, self._holder, self.id)
             undo.callback(self._lock.release)
             journal = Journal(self.data_dir / "journal.db", loop=loop)
             undo.push_async_callback(journal.abandon)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from inngest_nb.history.history import History
+from inngest_nb.history.history import History, open  # noqa: A004  # reads as `history.open(path)`
 
-__all__ = ["History"]
+__all__ = ["History", "open"]

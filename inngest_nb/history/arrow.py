@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 from inngest_nb.history.messages import MessageColumns
 from inngest_nb.history.tables import TABLES, Column
 
-__all__ = ["polars_of", "require_arrow", "table_of_messages", "table_of_rows", "write_parquet"]
+__all__ = ["given_as", "require_arrow", "table_of_messages", "table_of_rows", "write_parquet"]
 
 
 def require_arrow() -> Any:
@@ -28,19 +27,25 @@ def require_arrow() -> Any:
     return pa
 
 
-def polars_of(table: Any) -> Any:
-    """Return an Arrow table as a Polars frame.
+def given_as(to: str, table: Any) -> Any:
+    """Return an Arrow table as what the caller asked for.
 
     Raises
     ------
     ImportError
-        If Polars is not installed.
+        If Polars is asked for and not installed.
+    ValueError
+        If there is no such form.
     """
+    if to == "arrow":
+        return table
+    if to != "polars":
+        raise ValueError(f"to= is 'pandas', 'arrow' or 'polars', not {to!r}")
     try:
-        polars = importlib.import_module("polars")  # no dependency of ours in any form
+        import polars as pl
     except ImportError as exc:
-        raise ImportError("to='polars' needs Polars: pip install polars 'inngest-nb[arrow]'") from exc
-    return polars.from_arrow(table)
+        raise ImportError("to='polars' needs Polars: pip install 'inngest-nb[polars]'") from exc
+    return pl.from_arrow(table)
 
 
 def table_of_rows(table: str, rows: Sequence[Sequence[Any]]) -> Any:

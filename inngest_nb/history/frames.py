@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -11,21 +11,50 @@ import pandas as pd
 
 from inngest_nb.history.messages import MessageColumns
 from inngest_nb.history.reading import unless_collected
-from inngest_nb.history.tables import TABLES, Column
+from inngest_nb.history.tables import IDS, TABLES, Column
 
 __all__ = ["HistoryFrame", "array_of", "frame_of_messages", "frame_of_rows", "parse_json"]
 
 # Before pandas 3 "str" would turn a missing value into the text "None".
 _TEXT = "str" if int(pd.__version__.partition(".")[0]) >= 3 else "object"
+_ON = frozenset({"on", "left_on", "right_on", "left_index", "right_index"})
+_VIA = "both to runs or steps, or name `on`"
 _MISSING_TIME = np.iinfo(np.int64).min  # what numpy reads as NaT
 
 
 class HistoryFrame(pd.DataFrame):
-    """A DataFrame whose columns of JSON objects can be spread into columns of their own."""
+    """A DataFrame that knows which table of the history it is."""
+
+    _metadata = ["table", "ids"]
+    table: str | None = None
+    ids: tuple[str, ...] = ()
 
     @property
     def _constructor(self) -> type[HistoryFrame]:
         return HistoryFrame
+
+    @classmethod
+    def of(cls, table: str, columns: Mapping[str, Any]) -> HistoryFrame:
+        """Return the frame of a table."""
+        frame = cls(dict(columns), copy=False)
+        frame.table, frame.ids = table, IDS[table]
+        return frame
+
+    def merge(self, right: Any, *args: Any, **options: Any) -> Any:
+        """As pandas', but tables of the history are joined on the ids that both have, unless `on` is named.
+
+        `runs.merge(steps)` joins on `run_id`. Other columns that both have get the name of their table: `status_run`,
+        `status_step`; what is an id of only one of them stays as it is there: `attempt` is the step's.
+        """
+        if not isinstance(right, HistoryFrame) or not (self.ids and right.ids) or args[1:] or _ON & options.keys():
+            return super().merge(right, *args, **options)
+        on = [name for name in self.ids if name in right.ids]
+        if not on:
+            raise ValueError(f"there is no id that {self.table} and {right.table} have in common; join {_VIA}")
+        given = {"on": on, "suffixes": (_suffix(self), _suffix(right)), **options}
+        merged: Any = pd.DataFrame.merge(_yielding(self, right), _yielding(right, self), *args, **given)
+        merged.table, merged.ids = None, tuple(dict.fromkeys((*self.ids, *right.ids)))
+        return merged
 
     def expand(self, *columns: str) -> HistoryFrame:
         """Replace columns of objects by one column for each of their keys: `data` by `data.token`, ….
@@ -40,7 +69,9 @@ class HistoryFrame(pd.DataFrame):
         if unknown := [name for name in columns if name not in self.columns]:
             raise KeyError(f"no column {unknown[0]!r} to expand; there are {', '.join(map(repr, self.columns))}")
         parts = [part for name in self.columns for part in (self._spread(name) if name in columns else [self[[name]]])]
-        return HistoryFrame(pd.concat(parts, axis=1))
+        expanded = HistoryFrame(pd.concat(parts, axis=1))
+        expanded.table, expanded.ids = self.table, self.ids
+        return expanded
 
     def _spread(self, name: str) -> list[pd.DataFrame]:
         values = self[name].tolist()
@@ -53,6 +84,16 @@ class HistoryFrame(pd.DataFrame):
             else [pd.DataFrame({name: _objects(others)}, index=self.index, dtype=object)]
         )
         return [*kept, keys]
+
+
+def _suffix(frame: HistoryFrame) -> str:
+    return f"_{frame.table.removesuffix('s')}" if frame.table else ""
+
+
+def _yielding(frame: HistoryFrame, other: HistoryFrame) -> HistoryFrame:
+    """Return the frame without a claim to the names that are ids of the other one only."""
+    theirs = {name: name + (_suffix(frame) or "_left") for name in other.ids if name not in frame.ids}
+    return frame.rename(columns=theirs)
 
 
 def frame_of_rows(table: str, rows: Sequence[Sequence[Any]], *, parsed: bool = False) -> HistoryFrame:
@@ -110,7 +151,7 @@ def parse_json(texts: Sequence[str | None]) -> list[Any]:
 
 
 def _frame(table: str, arrays: Sequence[Any]) -> HistoryFrame:
-    return HistoryFrame(dict(zip((column.name for column in TABLES[table]), arrays, strict=True)), copy=False)
+    return HistoryFrame.of(table, dict(zip((column.name for column in TABLES[table]), arrays, strict=True)))
 
 
 def _microseconds(values: Any) -> Any:

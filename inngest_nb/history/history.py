@@ -2,62 +2,39 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from inngest_nb.history.reading import SQL, Filters, connected, make_filters, rows_of
-from inngest_nb.history.tables import TABLES
-from inngest_nb.realtime.channels import channel_name
-from inngest_nb.realtime.refs import TopicRef
+from inngest_nb.errors import JournalUnavailable
+from inngest_nb.history.filters import (
+    EventFilters,
+    Filters,
+    MessageFilters,
+    RunFilters,
+    Some,
+    StepFilters,
+    StreamFilters,
+    WaitFilters,
+    ids,
+    make_filters,
+    names_of_topics,
+    takes,
+)
+from inngest_nb.history.reading import SQL, connected, rows_of
+from inngest_nb.history.tables import STORED, index_of
 
 if TYPE_CHECKING:
     from inngest_nb.history.frames import HistoryFrame
+    from inngest_nb.history.messages import MessageColumns
     from inngest_nb.history.streams import StreamKey, StreamText
-    from inngest_nb.realtime.channels import BoundChannel
+    from inngest_nb.history.usage import Price
 
-__all__ = ["History"]
+__all__ = ["History", "open"]
 
-#: One value or several; runs and functions may be given themselves instead of their ids.
-Some = Any
-When = str | dt.datetime | dt.timedelta | None
 To = Literal["pandas", "arrow", "polars"]
 Other = Literal["arrow", "polars"]
-
-
-class _Filters(TypedDict, total=False):
-    function: Some
-    run_id: Some
-    since: When
-    until: When
-    limit: int | None
-
-
-class _RunFilters(_Filters, total=False):
-    status: Some
-
-
-class _StepFilters(_RunFilters, total=False):
-    step_id: Some
-
-
-class _MessageFilters(_Filters, total=False):
-    channel: str | BoundChannel | Iterable[str | BoundChannel] | None
-    topic: str | TopicRef[Any] | Iterable[str | TopicRef[Any]] | None
-    kind: Some
-
-
-class _EventFilters(TypedDict, total=False):
-    name: Some
-    run_id: Some
-    since: When
-    until: When
-    limit: int | None
-
-
-class _WaitFilters(_Filters, total=False):
-    outcome: Some
+_OPEN = frozenset({"queued", "running", "waiting"})
 
 
 class History:
@@ -65,8 +42,9 @@ class History:
 
     It reads beside a running engine and from copied files alike, and never writes. Every method returns the newest
     `limit` rows, oldest first; the columns and dtypes are those of `inngest_nb.history.tables`, the same for an empty
-    store. `since` and `until` are datetimes (UTC unless they say otherwise), ISO text, or a timedelta back from now.
-    `to="arrow"` and `to="polars"` give tables of those libraries, in which JSON columns are text.
+    store. `since` and `until` are datetimes (UTC unless they say otherwise), ISO text, or a timedelta back from now; the
+    other filters take one value or several. `to="arrow"` and `to="polars"` give tables of those libraries, in which JSON
+    columns are text.
 
     Parameters
     ----------
@@ -80,140 +58,157 @@ class History:
         self._messages = given if given.name.startswith("messages") and given.suffix else folder / "messages.db"
         self._journal = folder / "journal.db" if given in (folder, self._messages) else given
 
+    @property
+    def stores(self) -> tuple[Path, Path]:
+        """The journal and the message log, whether they exist or not."""
+        return self._journal, self._messages
+
     def __repr__(self) -> str:
         return f"History({str(self._journal.parent)!r})"
 
-    @overload
-    def runs(self, *, to: Literal["pandas"] = ..., **filters: Unpack[_RunFilters]) -> HistoryFrame: ...
-    @overload
-    def runs(self, *, to: Other, **filters: Unpack[_RunFilters]) -> Any: ...
-    def runs(
-        self,
-        *,
-        function: Some = None,
-        status: Some = None,
-        run_id: Some = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        to: To = "pandas",
-    ) -> Any:
-        """One row per run; times filter on `queued_at`. `event_id` is the id that `send` returned."""
-        filters = {"status": status, "run_id": run_id, "since": since, "until": until}
-        return self._table("runs", filters, limit, to, function)
+    # -- what is stored --------------------------------------------------------------------------
 
     @overload
-    def steps(self, *, to: Literal["pandas"] = ..., **filters: Unpack[_StepFilters]) -> HistoryFrame: ...
+    def runs(self, *, to: Literal["pandas"] = ..., **filters: Unpack[RunFilters]) -> HistoryFrame: ...
     @overload
-    def steps(self, *, to: Other, **filters: Unpack[_StepFilters]) -> Any: ...
-    def steps(
-        self,
-        *,
-        run_id: Some = None,
-        function: Some = None,
-        status: Some = None,
-        step_id: Some = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        to: To = "pandas",
-    ) -> Any:
+    def runs(self, *, to: Other, **filters: Unpack[RunFilters]) -> Any: ...
+    @takes(RunFilters)
+    def runs(self, *, to: To = "pandas", **filters: Any) -> Any:
+        """One row per run; times filter on `queued_at`. `event_id` is the id that `send` returned."""
+        asked = ids(filters.get("status"))
+        return self._table("runs", to, filters | {"open": True if _OPEN.issuperset(asked) else None})
+
+    @overload
+    def steps(self, *, to: Literal["pandas"] = ..., **filters: Unpack[StepFilters]) -> HistoryFrame: ...
+    @overload
+    def steps(self, *, to: Other, **filters: Unpack[StepFilters]) -> Any: ...
+    @takes(StepFilters)
+    def steps(self, *, to: To = "pandas", **filters: Any) -> Any:
         """One row per finished attempt, sleep or wait; times filter on `started_at`.
 
         `memoized` says that the output was taken over from the run that this one was forked from.
         """
-        filters = {"run_id": run_id, "status": status, "step_id": step_id, "since": since, "until": until}
-        return self._table("steps", filters, limit, to, function)
+        return self._table("steps", to, filters)
 
     @overload
-    def events(self, *, to: Literal["pandas"] = ..., **filters: Unpack[_EventFilters]) -> HistoryFrame: ...
+    def events(self, *, to: Literal["pandas"] = ..., **filters: Unpack[EventFilters]) -> HistoryFrame: ...
     @overload
-    def events(self, *, to: Other, **filters: Unpack[_EventFilters]) -> Any: ...
-    def events(
-        self,
-        *,
-        name: Some = None,
-        run_id: Some = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        to: To = "pandas",
-    ) -> Any:
+    def events(self, *, to: Other, **filters: Unpack[EventFilters]) -> Any: ...
+    @takes(EventFilters)
+    def events(self, *, to: To = "pandas", **filters: Any) -> Any:
         """One row per accepted event with the runs that it started; times filter on `received_at`."""
-        return self._table("events", {"name": name, "run_id": run_id, "since": since, "until": until}, limit, to)
+        return self._table("events", to, filters)
 
     @overload
-    def waits(self, *, to: Literal["pandas"] = ..., **filters: Unpack[_WaitFilters]) -> HistoryFrame: ...
+    def waits(self, *, to: Literal["pandas"] = ..., **filters: Unpack[WaitFilters]) -> HistoryFrame: ...
     @overload
-    def waits(self, *, to: Other, **filters: Unpack[_WaitFilters]) -> Any: ...
-    def waits(
-        self,
-        *,
-        run_id: Some = None,
-        function: Some = None,
-        outcome: Some = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        to: To = "pandas",
-    ) -> Any:
+    def waits(self, *, to: Other, **filters: Unpack[WaitFilters]) -> Any: ...
+    @takes(WaitFilters)
+    def waits(self, *, to: To = "pandas", **filters: Any) -> Any:
         """One row per wait for an event: asked, answered, by whom, how long; times filter on `asked_at`."""
-        filters = {"run_id": run_id, "outcome": outcome, "since": since, "until": until}
-        return self._table("waits", filters, limit, to, function)
+        return self._table("waits", to, filters)
 
     @overload
-    def messages(self, *, to: Literal["pandas"] = ..., **filters: Unpack[_MessageFilters]) -> HistoryFrame: ...
+    def messages(self, *, to: Literal["pandas"] = ..., **filters: Unpack[MessageFilters]) -> HistoryFrame: ...
     @overload
-    def messages(self, *, to: Other, **filters: Unpack[_MessageFilters]) -> Any: ...
-    def messages(
-        self,
-        *,
-        channel: Any = None,
-        topic: Any = None,
-        kind: Some = None,
-        run_id: Some = None,
-        function: Some = None,
-        since: When = None,
-        until: When = None,
-        limit: int | None = None,
-        to: To = "pandas",
-    ) -> Any:
+    def messages(self, *, to: Other, **filters: Unpack[MessageFilters]) -> Any: ...
+    @takes(MessageFilters)
+    def messages(self, *, to: To = "pandas", **filters: Any) -> Any:
         """One row per published or lifecycle message, rolled back or not."""
-        from inngest_nb.history import messages as reader
-
-        filters = self._message_filters(channel, topic, function, kind=kind, run_id=run_id, since=since, until=until)
-        columns = reader.read_messages(self._messages, filters, limit, parse=to == "pandas")
+        columns = self._read_messages(filters, parse=to == "pandas")
         if to == "pandas":
             from inngest_nb.history import frames
 
             return frames.frame_of_messages(columns)
         from inngest_nb.history import arrow
 
-        table = arrow.table_of_messages(columns)
-        return arrow.polars_of(table) if to == "polars" else table
+        return arrow.given_as(to, arrow.table_of_messages(columns))
 
+    # -- what follows from it --------------------------------------------------------------------
+
+    @overload
     def transcript(
-        self, run_id: Some = None, *, channel: Any = None, topic: Any = None, field: str | None = None
-    ) -> HistoryFrame:
+        self,
+        run_id: Some = ...,
+        *,
+        field: str | None = ...,
+        to: Literal["pandas"] = ...,
+        **filters: Unpack[StreamFilters],
+    ) -> HistoryFrame: ...
+    @overload
+    def transcript(
+        self, run_id: Some = ..., *, field: str | None = ..., to: Other, **filters: Unpack[StreamFilters]
+    ) -> Any: ...
+    @takes(StreamFilters)
+    def transcript(self, run_id: Some = None, *, field: str | None = None, to: To = "pandas", **filters: Any) -> Any:
         """The text of each stream: pieces joined, without what was rolled back.
 
         `field` names the field of the data that holds the piece; else it is data itself if that is text, or its field
         token, text, content or delta.
         """
-        from inngest_nb.history import frames, streams
+        from inngest_nb.history import streams
 
-        rows = streams.transcript_rows(self._streams(run_id, channel, topic, field))
-        return frames.frame_of_rows("transcript", rows, parsed=True)
+        return _made("transcript", streams.transcript_rows(self._streams(run_id, field, filters)), to)
 
+    @overload
     def latency(
-        self, run_id: Some = None, *, channel: Any = None, topic: Any = None, field: str | None = None
-    ) -> HistoryFrame:
-        """How fast each stream came: time to first token since the step began, gaps between tokens, tokens per second."""
-        from inngest_nb.history import frames, streams
+        self,
+        run_id: Some = ...,
+        *,
+        field: str | None = ...,
+        to: Literal["pandas"] = ...,
+        **filters: Unpack[StreamFilters],
+    ) -> HistoryFrame: ...
+    @overload
+    def latency(
+        self, run_id: Some = ..., *, field: str | None = ..., to: Other, **filters: Unpack[StreamFilters]
+    ) -> Any: ...
+    @takes(StreamFilters)
+    def latency(self, run_id: Some = None, *, field: str | None = None, to: To = "pandas", **filters: Any) -> Any:
+        """How fast each stream came: time to first token since the step began, gaps between tokens, tokens per second.
 
-        found = self._streams(run_id, channel, topic, field)
-        rows = streams.latency_rows(found, self._started({key.run_id for key in found if key.run_id}))
-        return frames.frame_of_rows("latency", rows, parsed=True)
+        `field` as for `transcript`.
+        """
+        from inngest_nb.history import streams
+
+        found = self._streams(run_id, field, filters)
+        started = self._started({key.run_id for key in found if key.run_id})
+        return _made("latency", streams.latency_rows(found, started), to)
+
+    @overload
+    def usage(
+        self,
+        run_id: Some = ...,
+        *,
+        prices: Mapping[str, Price] | None = ...,
+        to: Literal["pandas"] = ...,
+        **filters: Unpack[StreamFilters],
+    ) -> HistoryFrame: ...
+    @overload
+    def usage(
+        self,
+        run_id: Some = ...,
+        *,
+        prices: Mapping[str, Price] | None = ...,
+        to: Other,
+        **filters: Unpack[StreamFilters],
+    ) -> Any: ...
+    @takes(StreamFilters)
+    def usage(
+        self, run_id: Some = None, *, prices: Mapping[str, Price] | None = None, to: To = "pandas", **filters: Any
+    ) -> Any:
+        """What the models were paid for: one row per message on the topic `usage` (or `topic=`), also of attempts that failed.
+
+        A message says the model and its tokens in the words of any of the usual APIs. `cost` is what the message says, or
+        else comes from `prices`: what a million tokens cost, by model or pattern of models, as (input, output), or as
+        {"input", "output", "cached"}. It is missing where no price is known.
+        """
+        from inngest_nb.history import usage
+
+        messages = self._settled(run_id, {"topic": "usage", **filters})
+        return _made("usage", usage.usage_rows(messages, prices or {}), to)
+
+    # -- taking it elsewhere ---------------------------------------------------------------------
 
     def export(self, path: str | Path) -> Path:
         """Write every table as `<path>/<table>.parquet` and return the folder; needs `inngest-nb[arrow]`."""
@@ -222,21 +217,21 @@ class History:
         arrow.require_arrow()
         folder = Path(path).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        for table in ("runs", "steps", "messages", "events", "waits"):
+        for table in STORED:
             arrow.write_parquet(getattr(self, table)(to="arrow"), folder / f"{table}.parquet")
         return folder
 
-    def _table(self, table: str, given: dict[str, Any], limit: int | None, to: To, function: Some = None) -> Any:
-        filters = make_filters({**given, "function": self._function_ids(function)})
-        rows = rows_of(self._journal, table, filters, limit)
-        if to == "pandas":
-            from inngest_nb.history import frames
+    # -- reading ---------------------------------------------------------------------------------
 
-            return frames.frame_of_rows(table, rows)
-        from inngest_nb.history import arrow
+    def _table(self, table: str, to: To, filters: dict[str, Any]) -> Any:
+        return _made(table, self._rows(table, filters), to, parsed=False)
 
-        result = arrow.table_of_rows(table, rows)
-        return arrow.polars_of(result) if to == "polars" else result
+    def _rows(self, table: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return rows_of(self._journal, table, self._filters(filters), filters.get("limit"))
+
+    def _filters(self, given: dict[str, Any]) -> Filters:
+        asked = {name: value for name, value in given.items() if name != "limit"}
+        return make_filters(asked | {"function": self._function_ids(given.get("function"))})
 
     def _function_ids(self, function: Some) -> list[str] | None:
         """Return full ids: `summarize` may mean the function of that name in any app."""
@@ -246,41 +241,57 @@ class History:
         with connected(self._journal) as connection:
             return [id_ for (id_,) in connection.execute(SQL.function_ids, asked)] if connection else []
 
-    def _message_filters(self, channel: Any, topic: Any, function: Some, **given: Any) -> Filters:
-        channels = None if channel is None else [channel_name(c) for c in _several(channel)]
-        topics = None if topic is None else _topics(topic)
-        return make_filters({"channel": channels, "topic": topics, "function": self._function_ids(function), **given})
+    def _read_messages(self, filters: dict[str, Any], *, parse: bool = True) -> MessageColumns:
+        from inngest_nb.history.messages import read_messages
 
-    def _streams(self, run_id: Some, channel: Any, topic: Any, field: str | None) -> dict[StreamKey, StreamText]:
-        from inngest_nb.history import messages, streams
+        return read_messages(self._messages, self._filters(filters), filters.get("limit"), parse=parse)
 
-        kinds = ["data", "rollback", "commit"]
-        filters = self._message_filters(channel, None, None, run_id=run_id, kind=kinds)
-        columns = messages.read_messages(self._messages, filters, None)
-        return streams.streams_of(columns, None if topic is None else _topics(topic), field)
+    def _settled(self, run_id: Some, filters: dict[str, Any]) -> MessageColumns:
+        from inngest_nb.history import streams
+
+        topics = None if filters.get("topic") is None else names_of_topics(filters["topic"])
+        asked = {"run_id": run_id, "topic": streams.topics_with(topics), "kind": streams.SETTLED}
+        return self._read_messages(filters | asked)
+
+    def _streams(self, run_id: Some, field: str | None, filters: dict[str, Any]) -> dict[StreamKey, StreamText]:
+        from inngest_nb.history import streams
+
+        return streams.streams_of(self._settled(run_id, filters), field)
 
     def _started(self, run_ids: set[str]) -> dict[tuple[str | None, str | None, int | None], int]:
         """Return when each attempt of each step began, and each run under (run, None, None)."""
-        filters = make_filters({"run_id": sorted(run_ids)})
-        run, step, attempt = (_index("steps", name) for name in ("run_id", "step_id", "attempt"))
-        begun = _index("steps", "started_at")
-        steps = {(r[run], r[step], r[attempt]): r[begun] for r in rows_of(self._journal, "steps", filters, None)}
-        run, begun = _index("runs", "run_id"), _index("runs", "started_at")
-        runs = {
-            (r[run], None, None): r[begun]
-            for r in rows_of(self._journal, "runs", filters, None)
-            if r[begun] is not None
-        }
+        asked = {"run_id": sorted(run_ids)}
+        run, step, attempt, begun = index_of("steps", "run_id", "step_id", "attempt", "started_at")
+        steps = {(row[run], row[step], row[attempt]): row[begun] for row in self._rows("steps", asked)}
+        run, begun = index_of("runs", "run_id", "started_at")
+        runs = {(row[run], None, None): row[begun] for row in self._rows("runs", asked) if row[begun] is not None}
         return {**steps, **runs}
 
 
-def _index(table: str, column: str) -> int:
-    return [c.name for c in TABLES[table]].index(column)
+def open(path: str | Path) -> History:  # noqa: A001  # reads as `history.open(path)`
+    """Return the history of a data directory, of its `journal.db`, or of a copy of either.
+
+    Copy `journal.db` and `messages.db` with the `-wal` files beside them: what is newest stands only there while an engine
+    runs.
+
+    Raises
+    ------
+    JournalUnavailable
+        If there is no store.
+    """
+    history = History(path)
+    if not any(store.exists() for store in history.stores):
+        raise JournalUnavailable(
+            f"there is no store of inngest_nb at {Path(path).absolute()}: no journal.db, no messages.db"
+        )
+    return history
 
 
-def _several(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+def _made(table: str, rows: list[tuple[Any, ...]], to: To, *, parsed: bool = True) -> Any:
+    if to == "pandas":
+        from inngest_nb.history import frames
 
+        return frames.frame_of_rows(table, rows, parsed=parsed)
+    from inngest_nb.history import arrow
 
-def _topics(topic: Any) -> list[str]:
-    return [item.topic if isinstance(item, TopicRef) else item for item in _several(topic)]
+    return arrow.given_as(to, arrow.table_of_rows(table, rows))

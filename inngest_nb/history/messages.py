@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import orjson
 
-from inngest_nb.history.reading import SQL, Filters, connected, unless_collected, where
+from inngest_nb.history.filters import Filters
+from inngest_nb.history.reading import SQL, connected, unless_collected, where
 
 __all__ = ["MessageColumns", "read_messages"]
 

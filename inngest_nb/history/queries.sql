@@ -2,10 +2,10 @@
 SELECT id FROM functions WHERE substr(id, length(app_id) + 2) IN (SELECT value FROM json_each(:function))
 UNION SELECT value FROM json_each(:function);
 
--- runs: one row per run
+-- runs: one row per run; ids are in the order of their time
 SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.ended_at - r.started_at,
        r.attempt, r.parent_run_id, r.forked_from, r.forked_at_step, r.code_hash, r.output, r.error
-FROM runs r /* where */ ORDER BY r.queued_at DESC, r.id DESC LIMIT :limit;
+FROM runs r /* where */ ORDER BY r.id DESC LIMIT :limit;
 
 -- runs_where_function: of these functions, by full id
 r.fn_id IN (SELECT value FROM json_each(:function));
@@ -16,8 +16,11 @@ r.status IN (SELECT value FROM json_each(:status));
 -- runs_where_run_id: these runs only
 r.id IN (SELECT value FROM json_each(:run_id));
 
+-- runs_where_open: has not ended; said beside the status for the sake of the index
+r.ended_at IS NULL;
+
 -- runs_where_since: queued at or after
-r.queued_at >= :since;
+r.id >= :since_id AND r.queued_at >= :since;
 
 -- runs_where_until: queued before
 r.queued_at < :until;
@@ -28,7 +31,7 @@ SELECT s.run_id, s.step_id, s.idx, s.op, s.attempt, s.status, coalesce(p.retry_a
        r.forked_from IS NOT NULL AND s.started_at < r.queued_at
 FROM steps s JOIN runs r ON r.id = s.run_id
 LEFT JOIN steps p ON p.run_id = s.run_id AND p.hash = s.hash AND p.attempt = s.attempt - 1
-/* where */ ORDER BY r.queued_at DESC, r.id DESC, s.idx DESC, s.attempt DESC LIMIT :limit;
+/* where */ ORDER BY s.run_id DESC, s.idx DESC, s.attempt DESC LIMIT :limit;
 
 -- steps_where_function: of these functions, by full id
 r.fn_id IN (SELECT value FROM json_each(:function));
@@ -49,12 +52,11 @@ s.started_at >= :since;
 s.started_at < :until;
 
 -- events: one row per accepted event, with the runs that it started
-SELECT e.id, e.name, e.ts * 1000, e.received_at, e.user, e.data, coalesce(started.run_ids, '[]')
-FROM events e
-LEFT JOIN (SELECT event_id, json_group_array(run_id) AS run_ids
-           FROM (SELECT event_id, id AS run_id FROM runs UNION SELECT event_id, run_id FROM run_events ORDER BY 2)
-           GROUP BY event_id) started ON started.event_id = e.id
-/* where */ ORDER BY e.received_at DESC, e.id DESC LIMIT :limit;
+SELECT e.id, e.name, e.ts * 1000, e.received_at, e.user, e.data,
+       (SELECT json_group_array(run_id)
+        FROM (SELECT id AS run_id FROM runs WHERE event_id = e.id
+              UNION SELECT run_id FROM run_events WHERE event_id = e.id ORDER BY 1))
+FROM events e /* where */ ORDER BY e.id DESC LIMIT :limit;
 
 -- events_where_name: of these names
 e.name IN (SELECT value FROM json_each(:name));
@@ -64,7 +66,7 @@ e.id IN (SELECT event_id FROM runs WHERE id IN (SELECT value FROM json_each(:run
          UNION SELECT event_id FROM run_events WHERE run_id IN (SELECT value FROM json_each(:run_id)));
 
 -- events_where_since: received at or after
-e.received_at >= :since;
+e.id >= :since_id AND e.received_at >= :since;
 
 -- events_where_until: received before
 e.received_at < :until;
@@ -75,13 +77,12 @@ SELECT w.run_id, s.step_id, w.event_name, w.expression, w.created_at, w.expires_
        CASE WHEN w.resolved_at IS NULL THEN 'open' WHEN w.matched_event_id IS NOT NULL THEN 'answered'
             WHEN s.status = 'timed_out' THEN 'timed_out' ELSE 'withdrawn' END,
        coalesce(json_extract(e.user, '$.name'), e.user), e.data
-FROM waits w JOIN runs r ON r.id = w.run_id
-JOIN steps s ON s.run_id = w.run_id AND s.hash = w.hash AND s.attempt = 0
+FROM waits w JOIN steps s ON s.run_id = w.run_id AND s.hash = w.hash AND s.attempt = 0
 LEFT JOIN events e ON e.id = w.matched_event_id
 /* where */ ORDER BY w.created_at DESC, w.run_id DESC, w.hash DESC LIMIT :limit;
 
 -- waits_where_function: of these functions, by full id
-r.fn_id IN (SELECT value FROM json_each(:function));
+w.run_id IN (SELECT id FROM runs WHERE fn_id IN (SELECT value FROM json_each(:function)));
 
 -- waits_where_run_id: of these runs
 w.run_id IN (SELECT value FROM json_each(:run_id));
@@ -100,12 +101,12 @@ w.created_at < :until;
 SELECT group_concat(head, char(10)), group_concat("offset"), group_concat(created_at), group_concat(data, char(30))
 FROM (SELECT json_array(c.name, m.topic, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.key IS NOT NULL, m.channel_id) AS head,
              m."offset", m.created_at, m.data
-      FROM messages m CROSS JOIN channels c ON c.id = m.channel_id
+      FROM /* from */ messages m CROSS JOIN channels c ON c.id = m.channel_id
       /* where */ ORDER BY m.channel_id, m."offset" LIMIT :rows);
 
 -- messages_newest: when the first of the newest messages was published
 SELECT min(created_at) FROM (
-  SELECT m.created_at FROM messages m CROSS JOIN channels c ON c.id = m.channel_id
+  SELECT m.created_at FROM /* from */ messages m CROSS JOIN channels c ON c.id = m.channel_id
   /* where */ ORDER BY m.created_at DESC LIMIT :limit);
 
 -- messages_where_after: behind the stretch that was read before
@@ -120,8 +121,14 @@ m.topic IN (SELECT value FROM json_each(:topic));
 -- messages_where_kind: of these kinds
 m.kind IN (SELECT value FROM json_each(:kind));
 
+-- messages_from_run_id: where those of these runs are: the ones about steps on the runs' own channels, all others by the index
+(SELECT channel_id, "offset" FROM messages WHERE run_id IN (SELECT value FROM json_each(:run_id)) AND kind <> 'step'
+ UNION ALL
+ SELECT channel_id, "offset" FROM messages
+ WHERE channel_id IN (SELECT id FROM channels WHERE name IN (SELECT value FROM json_each(:run_id))) AND kind = 'step') found CROSS JOIN
+
 -- messages_where_run_id: of these runs
-m.run_id IN (SELECT value FROM json_each(:run_id));
+m.channel_id = found.channel_id AND m."offset" = found."offset";
 
 -- messages_where_function: published by these functions, by full id
 m.fn_id IN (SELECT value FROM json_each(:function));

@@ -1,31 +1,23 @@
-"""Reading a store beside its writer: the connection, the filters, and the rows of one table."""
+"""Reading a store beside its writer: the connection, and the rows of one table."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import gc
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from inngest_nb.errors import JournalCorrupt, JournalUnavailable
+from inngest_nb.history.filters import Filters
 from inngest_nb.store import load_queries
 
-__all__ = ["SQL", "Filters", "connected", "make_filters", "rows_of", "unless_collected", "where"]
+__all__ = ["SQL", "connected", "rows_of", "unless_collected", "where"]
 
 SQL = load_queries("inngest_nb.history")
-
-#: Parameters of the `*_where_*` conditions that are in use, by name.
-Filters = dict[str, Any]
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_TIMES = ("since", "until")
 
 
 @contextlib.contextmanager
@@ -81,39 +73,18 @@ def _explain(exc: sqlite3.Error, path: Path) -> Exception:
     name = str(getattr(exc, "sqlite_errorname", None) or "")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return JournalCorrupt(f"{path} cannot be read: {exc}; try what `sqlite3 {path} .recover` still finds")
-    return JournalUnavailable(f"{path} cannot be read: {exc} ({name or 'SQLite'}); is it a store of inngest_nb?")
-
-
-def make_filters(given: Mapping[str, Any]) -> Filters:
-    """Turn the arguments of a method into parameters of its conditions; None filters nothing."""
-    filters: Filters = {}
-    for name, value in given.items():
-        if value is not None:
-            filters[name] = microseconds(value) if name in _TIMES else orjson.dumps(_names(value)).decode()
-    return filters
-
-
-def _names(value: object) -> list[str]:
-    values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
-    return [str(getattr(item, "id", item)) for item in values]  # runs and functions are known by their ids
-
-
-def microseconds(value: object) -> int:
-    """Return a point in time: a datetime (UTC if it says nothing else), ISO text, or how long ago as a timedelta."""
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    if isinstance(value, dt.timedelta):
-        value = dt.datetime.now(dt.UTC) - value
-    if not isinstance(value, dt.datetime):
-        raise TypeError(f"since and until take a datetime, ISO text or a timedelta back from now, not {value!r}")
-    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    return (aware - _EPOCH) // dt.timedelta(microseconds=1)
+    log = path.with_name(f"{path.name}-wal")
+    lost = "no such table" in str(exc) and not (log.exists() and log.stat().st_size)  # reading makes an empty one
+    hint = f" A copy of a store in use needs {log.name} beside it" if lost else ""
+    return JournalUnavailable(f"{path} cannot be read: {exc} ({name or 'SQLite'}); is it a store of inngest_nb?{hint}")
 
 
 def where(table: str, statement: str, filters: Filters) -> str:
-    """Return the statement with the conditions of the filters in use."""
-    conditions = " AND ".join(getattr(SQL, f"{table}_where_{name}") for name in filters)
-    return statement.replace("/* where */", f"WHERE {conditions}" if conditions else "")
+    """Return the statement with the conditions of the filters in use, and with what they read first."""
+    used = [name for name in filters if name != "since_id"]
+    conditions = " AND ".join(getattr(SQL, f"{table}_where_{name}") for name in used)
+    sources = " ".join(getattr(SQL, f"{table}_from_{name}", "") for name in used)
+    return statement.replace("/* from */", sources).replace("/* where */", f"WHERE {conditions}" if used else "")
 
 
 def rows_of(path: Path, table: str, filters: Filters, limit: int | None) -> list[tuple[Any, ...]]:

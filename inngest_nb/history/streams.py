@@ -11,7 +11,20 @@ import numpy as np
 from inngest_nb.history.messages import MessageColumns
 from inngest_nb.realtime.messages import standing, text_piece
 
-__all__ = ["StreamKey", "StreamText", "latency_rows", "streams_of", "transcript_rows"]
+__all__ = [
+    "SETTLED",
+    "StreamKey",
+    "StreamText",
+    "latency_rows",
+    "marked",
+    "streams_of",
+    "topics_with",
+    "transcript_rows",
+]
+
+#: The kinds of messages that tell which data of a stream stand.
+SETTLED = ("data", "rollback", "commit")
+_STEP_TOPIC = "$step"  # where rollbacks and commits are
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,24 +47,37 @@ class StreamText:
     times: list[int] = dataclasses.field(default_factory=list)
 
 
-def streams_of(messages: MessageColumns, topics: list[str] | None, field: str | None) -> dict[StreamKey, StreamText]:
-    """Gather the pieces of text that stand, in the order in which the streams began.
+def topics_with(topics: list[str] | None) -> list[str] | None:
+    """Return the topics to read for these: rollbacks and commits as well."""
+    return None if topics is None else [*topics, _STEP_TOPIC]
+
+
+def marked(messages: MessageColumns) -> Iterator[tuple[dict[str, Any], Any, int, bool]]:
+    """Yield each message's head, data and time, and whether it stands.
 
     `messages` must be in the order of channels and offsets and hold rollbacks and commits as well as data.
     """
     heads = [dict(zip(messages.repeated(), values, strict=True)) for values in messages.heads]
-    keys = [StreamKey(**{f.name: head[f.name] for f in dataclasses.fields(StreamKey)}) for head in heads]
-    wanted = [head["kind"] == "data" and (topics is None or head["topic"] in topics) for head in heads]
-    found: dict[StreamKey, StreamText] = {}
-    stands = standing(_marks(messages, heads))
-    for head, data, time, stays in zip(
-        messages.head.tolist(), messages.data, messages.created_at.tolist(), stands, strict=True
-    ):
-        if stays and wanted[head] and (piece := text_piece(data, field)) is not None:
-            stream = found.setdefault(keys[head], StreamText())
+    marks = [
+        (head["kind"], None if head["step_id"] is None else (head["channel"], head["run_id"], head["step_id"]))
+        for head in heads
+    ]
+    codes = messages.head.tolist()
+    stands = standing(marks[code] for code in codes)
+    yield from zip((heads[code] for code in codes), messages.data, messages.created_at.tolist(), stands, strict=True)
+
+
+def streams_of(messages: MessageColumns, field: str | None) -> dict[StreamKey, StreamText]:
+    """Gather the pieces of text that stand, in the order in which the streams began."""
+    names = [f.name for f in dataclasses.fields(StreamKey)]
+    found: dict[tuple[Any, ...], StreamText] = {}
+    for head, data, time, stays in marked(messages):
+        if stays and (piece := text_piece(data, field)) is not None:
+            stream = found.setdefault(tuple(map(head.__getitem__, names)), StreamText())
             stream.pieces.append(piece)
             stream.times.append(time)
-    return dict(sorted(found.items(), key=lambda item: item[1].times[0]))
+    in_order = sorted(found.items(), key=lambda item: item[1].times[0])
+    return {StreamKey(*key): stream for key, stream in in_order}
 
 
 def transcript_rows(streams: Mapping[StreamKey, StreamText]) -> list[tuple[Any, ...]]:
@@ -78,11 +104,3 @@ def _latency(key: StreamKey, stream: StreamText, started: Mapping[Any, int]) -> 
     rate = (len(stream.times) - 1) / lasted * 1e6 if lasted > 0 else float("nan")
     place = (key.run_id, key.fn_id, key.channel, key.topic, key.step_id, key.attempt)
     return (*place, len(stream.times), first, *figures, lasted, rate)
-
-
-def _marks(messages: MessageColumns, heads: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
-    marks = [
-        (head["kind"], None if head["step_id"] is None else (head["channel"], head["run_id"], head["step_id"]))
-        for head in heads
-    ]
-    return (marks[head] for head in messages.head.tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["TABLES", "Column"]
+__all__ = ["IDS", "STORED", "TABLES", "Column", "index_of"]
 
 #: text: str · time: datetime64[us, UTC] · span: timedelta64[us] · int: Int64 · count: int64 (never missing) ·
 #: number: float64 · flag: bool · json: Python objects · enum: category with every value that there is
@@ -121,4 +121,40 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("duration", "span"),
         Column("tokens_per_s", "number"),
     ),
+    "usage": (
+        Column("run_id", "text"),
+        Column("function_id", "text"),
+        Column("step_id", "text"),
+        Column("attempt", "int"),
+        Column("channel", "text"),
+        Column("created_at", "time"),
+        Column("model", "text"),
+        Column("input_tokens", "count"),
+        Column("output_tokens", "count"),
+        Column("cached_tokens", "count"),
+        Column("cost", "number"),
+        Column("rolled_back", "flag"),
+    ),
 }
+
+#: The tables that stand in the stores; the others follow from them.
+STORED = ("runs", "steps", "messages", "events", "waits")
+
+_STREAM = ("run_id", "step_id", "attempt", "channel", "topic")
+#: What rows are known by; two tables are joined on those that both have.
+IDS: dict[str, tuple[str, ...]] = {
+    "runs": ("run_id", "event_id"),
+    "steps": ("run_id", "step_id", "attempt"),
+    "messages": _STREAM,
+    "events": ("event_id",),
+    "waits": ("run_id", "step_id"),
+    "transcript": _STREAM,
+    "latency": _STREAM,
+    "usage": ("run_id", "step_id", "attempt"),
+}
+
+
+def index_of(table: str, *names: str) -> list[int]:
+    """Return where these columns stand in a row of the table."""
+    columns = [column.name for column in TABLES[table]]
+    return [columns.index(name) for name in names]

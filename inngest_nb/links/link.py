@@ -117,6 +117,14 @@ class Link(ABC):
                 f"the engine did not answer {method!r} within {timeout:g} s; {self.describe()}"
             ) from None
 
+    def readable_dir(self) -> Path:
+        """The data directory, for reading it in this process.
+
+        Raises:
+            LinkError: it is on another machine.
+        """
+        return self.data_dir
+
     @abstractmethod
     def describe(self) -> str:
         """Where the engine is and how the connection stands, for messages."""

@@ -22,6 +22,7 @@ from inngest_nb.links.link import Link
 from inngest_nb.links.locate import Server, find_server
 from inngest_nb.loops import LoopThread
 from inngest_nb.protocol import SUBPROTOCOL, Message
+from inngest_nb.store.lock import held_by
 
 _FIRST_ANSWER_S = 10.0
 _BACKOFF_S = (0.1, 2.0)
@@ -48,6 +49,7 @@ class ServerLink(Link):
         self._socket: WebSocketClientConnection | None = None
         self._closed = False
         self.connected = False
+        self._engine_id: str | None = None
         try:
             ready = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result(_FIRST_ANSWER_S)
         except LinkError:
@@ -80,7 +82,7 @@ class ServerLink(Link):
                 f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}"
             )
         first, *others = orjson.loads(frame)
-        self._socket, self.connected = socket, True
+        self._socket, self.connected, self._engine_id = socket, True, first.get("engine_id")
         self._incoming([first, *others])
         return dict(first)
 
@@ -147,6 +149,26 @@ class ServerLink(Link):
             sent.add_done_callback(_ignore_closed)
         except WebSocketClosedError:
             self._out.extendleft(reversed(batch))
+
+    def readable_dir(self) -> Path:
+        """The engine's data directory, if this process sees the same one.
+
+        Raises:
+            LinkError: it is on another machine, or in another container.
+        """
+        try:
+            owner = held_by(self.data_dir)
+        except OSError:
+            raise LinkError(self._not_here("it is not there")) from None
+        if owner not in (None, self._engine_id) and self.connected:
+            raise LinkError(self._not_here("that path is another directory"))
+        return self.data_dir
+
+    def _not_here(self, why: str) -> str:
+        return (
+            f"the Jupyter server at {self._server.url} keeps its history in {self.data_dir}, which cannot be read from this "
+            f"machine: {why}. Read it in a kernel of that server, or copy the directory here and use inngest_nb.history.open(copy)"
+        )
 
     def describe(self) -> str:
         """Where the engine is, and whether it can be reached now."""

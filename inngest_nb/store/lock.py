@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 class DataDirLock:
-    """Holds `<data_dir>/engine.lock` while it is open; the file tells who holds it.
+    """Holds `<data_dir>/engine.lock` while it is open; the file tells who holds it, and the id of the engine.
 
     Raises:
         DataDirLocked: another live process holds it; the message names it.
         JournalUnavailable: the directory cannot be written.
     """
 
-    def __init__(self, data_dir: Path, holder: str) -> None:
+    def __init__(self, data_dir: Path, holder: str, engine_id: str | None = None) -> None:
         self.path = data_dir / "engine.lock"
         self._fd = self._open()
         try:
@@ -32,7 +32,7 @@ class DataDirLock:
             owner = os.pread(self._fd, 4096, 0).decode(errors="replace")
             os.close(self._fd)
             raise DataDirLocked(_describe(data_dir, owner)) from None
-        self._write(holder)
+        self._write(holder, engine_id)
 
     def _open(self) -> int:
         try:
@@ -44,8 +44,9 @@ class DataDirLock:
             )
             raise JournalUnavailable(message) from exc
 
-    def _write(self, holder: str) -> None:
-        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "holder": holder, "since": time.time()})
+    def _write(self, holder: str, engine_id: str | None) -> None:
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "holder": holder, "since": time.time()}
+        text = json.dumps(owner | {"engine_id": engine_id})
         try:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text.encode(), 0)
@@ -55,6 +56,20 @@ class DataDirLock:
     def release(self) -> None:
         """Give the directory back."""
         os.close(self._fd)
+
+
+def held_by(data_dir: Path) -> str | None:
+    """Return the id of the engine that has the directory or had it last; None if nobody says.
+
+    Raises:
+        FileNotFoundError: no engine has ever had it.
+    """
+    text = (data_dir / "engine.lock").read_text(errors="replace")
+    try:
+        engine_id: str | None = json.loads(text).get("engine_id")
+    except (ValueError, AttributeError):
+        return None
+    return engine_id
 
 
 def _describe(data_dir: Path, owner: str) -> str:

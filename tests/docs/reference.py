@@ -16,6 +16,7 @@ from inngest_nb_server.app import InngestApp
 
 import inngest_nb
 from inngest_nb import demo, errors, experimental, middleware, options, protocol, realtime, testing
+from inngest_nb import history as history_package
 from inngest_nb.engine import dispatch, subscriptions
 from inngest_nb.engine.flow import backoff, events
 from inngest_nb.function import MAX_RETRIES
@@ -126,7 +127,7 @@ def _realtime() -> str:
 
 
 def _history() -> str:
-    return _objects(History, HistoryFrame)
+    return _objects(history_package.open, History, HistoryFrame)
 
 
 def _demo() -> str:

@@ -106,6 +106,23 @@ def test_an_approval_works_while_the_kernel_is_busy(kernel: Kernel, lab: Lab) ->
     assert {m.data["answered"]["event_id"] for m in events} == set(ids)
 
 
+def test_history_of_a_server_on_another_machine_says_where_it_is(kernel: Kernel) -> None:
+    kernel.value("import pathlib, inngest_nb; far = inngest_nb.Inngest(app_id='far', engine='server')")
+    kernel.value("link = far._link(); here = link.data_dir; link.data_dir = pathlib.Path('/nonexistent')")
+    said = kernel.value("try: far.history\nexcept Exception as exc: print(type(exc).__name__, exc)")
+    assert said.startswith("LinkError the Jupyter server at http")
+    assert "keeps its history in /nonexistent, which cannot be read from this machine: it is not there" in said
+    kernel.value("""
+import tempfile
+link.data_dir = pathlib.Path(tempfile.mkdtemp())
+engine = inngest_nb.Inngest(app_id='other', engine='embedded', data_dir=link.data_dir); engine._link()
+""")
+    said = kernel.value("try: far.history\nexcept Exception as exc: print(exc)")
+    assert "that path is another directory. Read it in a kernel of that server" in said
+    kernel.value("link.data_dir = here")
+    assert kernel.value("far.history").startswith("History('")
+
+
 def test_history_is_there_in_the_next_cell(kernel: Kernel) -> None:
     kernel.value(define("counted"))
     kernel.value("run = counted.start({}); run.result(timeout=20)")

@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from inngest_nb.store import open_database
 
 #: 2026-11-21T10:00:00Z in microseconds.
 T0 = 1_795_255_200_000_000
 S = 1_000_000
 FN = "ai-lab-generate-response"
+
+
+def at(seconds: float) -> pd.Timestamp:
+    """A time after the begin of the stories."""
+    return pd.Timestamp(T0, unit="us", tz="UTC") + pd.Timedelta(seconds=seconds)
 
 
 def insert(connection: sqlite3.Connection, table: str, **row: Any) -> None:
@@ -121,7 +128,7 @@ def fill_steps(db: sqlite3.Connection) -> None:
 
 def fill_messages(db: sqlite3.Connection) -> None:
     """Two channels, interleaved in time; the first attempt of the step was rolled back."""
-    for number, name in enumerate(("ai:1", "ai:2", "R1"), start=1):
+    for number, name in enumerate(("ai:1", "ai:2", "R1", "cost"), start=1):
         insert(db, "channels", id=number, name=name, epoch=1, first_offset=0, next_offset=0)
     step_of = {"run_id": "R1", "fn_id": FN, "step_id": "generate"}
     about = {"run_id": "R1", "step_id": "generate", "hash": "h-generate", "attempt": 0}
@@ -162,3 +169,19 @@ def fill_messages(db: sqlite3.Connection) -> None:
         run_id="R1",
         fn_id=FN,
     )
+    fill_usage(db, step_of, about)
+
+
+def fill_usage(db: sqlite3.Connection, step_of: dict[str, Any], about: dict[str, Any]) -> None:
+    """What both attempts of the step were charged, of which the first was rolled back."""
+    spent = {"model": "m-1", "usage": {"prompt_tokens": 1000, "completion_tokens": 10}}
+    rows: list[tuple[str, str, Any, int, int]] = [
+        ("usage", "data", spent, 1_900, 0),
+        ("$step", "rollback", about, 2_000, 0),
+        ("usage", "data", {**spent, "prompt_tokens_details": {"cached_tokens": 600}}, 3_950, 1),
+    ]
+    for offset, (topic, kind, value, ms, attempt) in enumerate(rows):
+        insert(
+            db, "messages", channel_id=4, offset=offset, topic=topic, kind=kind, data=json.dumps(value),
+            created_at=T0 + ms * 1000, **{**step_of, "attempt": attempt},
+        )  # fmt: skip

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from inngest_nb.history import History
-from tests.unit import history_store as store
 from tests.unit.history_store import FN, T0
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Any:
-    journal, messages = store.journal(tmp_path), store.messages(tmp_path)
-    store.fill_journal(journal)
-    store.fill_messages(messages)
-    journal.close()
-    messages.close()
-    return History(tmp_path)
 
 
 def test_a_transcript_joins_what_stands(history: Any) -> None:
