@@ -77,6 +77,10 @@ class Functions:
         """The function, if anybody ever registered it."""
         return self._by_id.get(fn_id)
 
+    def all(self) -> list[Function]:
+        """Every function, in the order of first registration."""
+        return list(self._by_id.values())
+
     def require(self, fn_id: str) -> Function:
         """The function, or an error that lists what is known."""
         function = self._by_id.get(fn_id)

@@ -10,6 +10,7 @@ from inngest_nb.approvals import DECIDED_EVENT
 from inngest_nb.engine.answers import check_answer
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.flow.events import validate_event
+from inngest_nb.engine.flow.ids import Seed
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
 from inngest_nb.engine.lifetime import is_cancel, plan_cancel
@@ -48,7 +49,6 @@ class Intake:
             AnswerInvalidError: one of them answers a question in a way that does not fit its form; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
-        await self._no_doubt()
         slices = Slices()
         checked: list[dict[str, Any]] = []
         for position, event in enumerate(events):
@@ -57,6 +57,23 @@ class Intake:
             if checked[-1]["name"] == DECIDED_EVENT and not self._known(f"{key}:{position}" if key else None):
                 check_answer(self._core, self._store(checked[-1], user))
             await slices.breathe()
+        return await self.accept(checked, user=user, key=key)
+
+    async def accept(
+        self,
+        checked: list[dict[str, Any]],
+        *,
+        user: dict[str, Any] | None = None,
+        key: str | None = None,
+        seed: Seed | None = None,
+    ) -> list[str]:
+        """As `send`, for events that were validated; with a seed, their ids are those that it gives.
+
+        Raises:
+            JournalUnavailable: they could not be made durable; none was acknowledged.
+        """
+        await self._no_doubt()
+        slices = Slices()
         ids: list[str] = []
         plans: list[Plan] = []
         repeated: list[str] = []
@@ -64,7 +81,8 @@ class Intake:
             event_key = f"{key}:{position}" if key else None
             known = self._known(event_key)
             if known is None:
-                plans.append(self._plan(self._store(event, user), None, event_key))
+                stored = self._store(event, user, seed.ulid(position + 1) if seed else None)
+                plans.append(self._plan(stored, None, event_key))
             elif event_key is not None:
                 repeated.append(event_key)
             ids.append(known or plans[-1].event.id)
@@ -123,8 +141,8 @@ class Intake:
 
     # -- planning ------------------------------------------------------------------------------
 
-    def _store(self, event: dict[str, Any], user: dict[str, Any] | None) -> StoredEvent:
-        internal_id = self._core.clock.ulid()
+    def _store(self, event: dict[str, Any], user: dict[str, Any] | None, internal_id: str | None = None) -> StoredEvent:
+        internal_id = internal_id or self._core.clock.ulid()
         who = event.get("user") or user
         return StoredEvent(
             id=internal_id,
@@ -134,6 +152,7 @@ class Intake:
             user=dumps(who) if who else None,
             ts=event["ts"],
             received_at=self._core.clock.now(),
+            v=event.get("v"),
         )
 
     async def _no_doubt(self) -> None:

@@ -27,6 +27,7 @@ class StoredEvent:
     user: str | None
     ts: int
     received_at: int = 0
+    v: str | None = None
 
     def as_object(self) -> dict[str, Any]:
         """The event as expressions see it."""
@@ -38,6 +39,8 @@ class StoredEvent:
         }
         if self.user is not None:
             event["user"] = orjson.loads(self.user)
+        if self.v is not None:
+            event["v"] = self.v
         return event
 
     def as_text(self) -> str:
@@ -50,6 +53,8 @@ class StoredEvent:
         }
         if self.user is not None:
             event["user"] = orjson.Fragment(self.user)
+        if self.v is not None:
+            event["v"] = self.v
         return orjson.dumps(event).decode()
 
 

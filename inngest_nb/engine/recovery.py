@@ -6,8 +6,7 @@ import orjson
 
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.functions import Function, from_config
-from inngest_nb.engine.journal.journal import SQL
-from inngest_nb.engine.records import StoredEvent
+from inngest_nb.engine.journal.journal import SQL, event_of
 from inngest_nb.engine.timers import Due
 
 
@@ -33,8 +32,7 @@ def take_up(core: Core) -> None:
         if op == "invoke" and status == "waiting":
             core.waiting.recall(run_id, step_hash)
     for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
-        event_id, trigger, data, user, ts = event
-        stored = StoredEvent(id="", event_id=event_id, name=trigger, data=data, user=user, ts=ts)
+        stored = event_of("", tuple(event))
         core.waits.add((run_id, step_hash), name, expression, stored.as_object())
         core.waits.kept((run_id, step_hash))
     for key, text in core.journal.rows(SQL.outbox):

@@ -11,9 +11,10 @@ from traitlets import Int, List, Unicode
 
 from inngest_nb.retention import Retention
 from inngest_nb_server.compat import COMPAT_ROUTES
+from inngest_nb_server.compat.port import CompatPort
 from inngest_nb_server.credentials import Keys
 from inngest_nb_server.host import EngineHost
-from inngest_nb_server.routes import events, realtime, runs, worker
+from inngest_nb_server.routes import events, realtime, runs, status, worker
 
 
 class InngestApp(ExtensionApp):
@@ -39,6 +40,11 @@ class InngestApp(ExtensionApp):
     event_key = Unicode(
         "", help="Lets those who have it send events to /e/<event key>, and nothing else. Default: INNGEST_EVENT_KEY."
     ).tag(config=True)
+    compat_port = Int(
+        0,
+        help="A port on this machine's loopback addresses for the compatible API, where it is at the root: Inngest's SDKs need "
+        "that, because they drop the path of a URL. 0: none.",
+    ).tag(config=True)
 
     retention_messages = Int(
         Retention().messages, help="How many messages of a channel are kept, the newest. 0: all of them."
@@ -51,6 +57,7 @@ class InngestApp(ExtensionApp):
     ).tag(config=True)
 
     host: EngineHost
+    port: CompatPort
 
     def initialize_settings(self) -> None:
         """Make the host; it starts with the server's event loop."""
@@ -58,19 +65,22 @@ class InngestApp(ExtensionApp):
             self._data_dir(), label=f"the Jupyter server of {self._root()}", log=self.log, retention=self._retention()
         )
         self.settings["inngest_host"] = self.host
+        self.port = self.settings["inngest_compat_port"] = CompatPort(self.compat_port, self.log)
         self.settings["inngest_keys"] = Keys.of(signing_key=self.signing_key, event_key=self.event_key)
 
     def initialize_handlers(self) -> None:
         """All routes, each with its own authorization."""
-        for module in (events, runs, realtime, worker):
+        for module in (events, runs, realtime, status, worker):
             self.handlers.extend((rf"/inngest/api/{path}", handler) for path, handler in module.ROUTES)
         self.handlers.extend((rf"/{path}", handler) for path, handler in COMPAT_ROUTES)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         await self.host.start(list(self.functions))
+        self.port.open(serverapp.web_app.settings)  # identity, authorizer, and what this extension has put there
 
     async def stop_extension(self) -> None:
         """Close the files; every run goes on with the next start."""
+        await asyncio.wait_for(self.port.close(), 5)
         await asyncio.wait_for(self.host.stop(), 10)
 
     def _retention(self) -> Retention:

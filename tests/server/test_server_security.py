@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,7 +35,16 @@ EXAMPLES = {
     "channels/([^/]+)/messages": ["chat"],
     "realtime": [],
     "worker": [],
+    "status": [],
     "/health": [],
+    "/dev": [],
+    "/e/?": [],
+    "/e/([^/]+)": ["not-a-key"],
+    "/v1/events": [],
+    "/v1/events/([^/]+)": ["{event}"],
+    "/v1/events/([^/]+)/runs": ["{event}"],
+    "/v1/runs/([^/]+)": ["{run}"],
+    "/v1/(.*)": ["nope"],
 }
 #: The patterns of the compatible API, which does its own authentication: 401 where the rest says 403.
 COMPAT = {pattern for pattern in EXAMPLES if pattern.startswith("/")}
@@ -89,10 +99,11 @@ def routes_of(app: ServerApp) -> dict[str, type[RequestHandler]]:
 async def attempts(client: Client, app: ServerApp, run_id: str, headers: dict[str, str]) -> dict[str, Answer]:
     """Every method on every route, and every WebSocket, with these headers: "GET runs" → the answer."""
     answers: dict[str, Answer] = {}
+    event_id = app.web_app.settings["inngest_host"].engine.run(run_id).event.id
     for pattern, handler in routes_of(app).items():
-        path = pattern
+        path = pattern.removesuffix("/?")
         for example in EXAMPLES[pattern]:
-            path = path.replace("([^/]+)", example.format(run=run_id, step="0" * 40), 1)
+            path = re.sub(r"\([^)]+\)", example.format(run=run_id, event=event_id, step="0" * 40), path, count=1)
         if issubclass(handler, WebSocketHandler):
             status = await client.refused(path, headers)
             answers[f"WS {pattern}"] = Answer(status=status, body={}, headers=None)  # type: ignore[arg-type]
@@ -211,6 +222,8 @@ class TestAuthorizer:
             }
         assert opened["write"] == {
             "POST events",
+            "POST /e/?",
+            "POST /e/([^/]+)",
             *(f"POST runs/([^/]+)/{what}" for what in ("cancel", "plan", "rerun")),
         }
         assert opened["execute"] == {"WS worker"}
@@ -220,7 +233,13 @@ class TestAuthorizer:
             "GET runs/([^/]+)/steps/([^/]+)",
             "GET channels/([^/]+)/messages",
             "WS realtime",
+            "GET status",
             "GET /health",
+            "GET /dev",
+            "GET /v1/events",
+            "GET /v1/events/([^/]+)",
+            "GET /v1/events/([^/]+)/runs",
+            "GET /v1/runs/([^/]+)",
         }
 
     async def _another(self, client: Client) -> str:

@@ -99,8 +99,8 @@ class Journal:
 
 def event_of(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:
     """The event in a row of `event`."""
-    event_id, name, data, user, ts = row
-    return StoredEvent(id=internal_id, event_id=event_id, name=name, data=data, user=user, ts=ts)
+    event_id, name, data, user, ts, v = row
+    return StoredEvent(id=internal_id, event_id=event_id, name=name, data=data, user=user, ts=ts, v=v)
 
 
 # -- writes: each returns the statements that belong together ------------------------------------
@@ -108,8 +108,8 @@ def event_of(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:
 
 def add_event(event: StoredEvent, *, target: str | None, key: str | None) -> Write:
     """An accepted event."""
-    row = (event.id, event.event_id, event.name, event.data, event.user, event.ts, event.received_at, target, key)
-    return (SQL.add_event, row)
+    head = (event.id, event.event_id, event.name, event.data, event.user, event.ts, event.v)
+    return (SQL.add_event, (*head, event.received_at, target, key))
 
 
 def add_run(run: Run, code_hash: str | None) -> list[Write]:

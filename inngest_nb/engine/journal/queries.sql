@@ -1,5 +1,5 @@
 -- add_event: an accepted event
-INSERT OR IGNORE INTO events (id, event_id, name, data, user, ts, received_at, target, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO events (id, event_id, name, data, user, ts, v, received_at, target, idempotency_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- add_run: a run that an event starts
 INSERT OR IGNORE INTO runs (id, fn_id, status, event_id, event_name, queued_at, wake_at, parent_run_id, parent_hash, forked_from, forked_at_step, code_hash, priority, keys)
@@ -68,7 +68,8 @@ UPDATE waits SET resolved_at = ?, matched_event_id = NULL, expires_at = 0 WHERE 
 SELECT matched_event_id FROM waits WHERE run_id = ? AND matched_event_id IS NOT NULL;
 
 -- events_since: events of a name that were received after a run was made
-SELECT id, event_id, name, data, user, ts FROM events WHERE name = ? AND received_at >= ? AND id > ? AND target IS NULL ORDER BY id;
+SELECT id, event_id, name, data, user, ts, v FROM events WHERE name = ?1
+  AND (received_at > ?2 OR (received_at = ?2 AND id > ?3)) AND target IS NULL ORDER BY received_at, id;
 
 -- end_wait: matched (with an event) or timed out (without)
 UPDATE waits SET resolved_at = ?, matched_event_id = ? WHERE run_id = ? AND hash = ? AND resolved_at IS NULL;
@@ -110,11 +111,11 @@ SELECT config, paused FROM functions;
 
 -- run: one run and its first event
 SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.attempt, r.wake_at, r.parent_run_id,
-       r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, r.priority, r.keys, e.event_id, e.name, e.data, e.user, e.ts
+       r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, r.priority, r.keys, e.event_id, e.name, e.data, e.user, e.ts, e.v
 FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
 
 -- run_events: the further events of a batch, in order
-SELECT e.event_id, e.name, e.data, e.user, e.ts FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
+SELECT e.event_id, e.name, e.data, e.user, e.ts, e.v FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
 
 -- steps_of_run: everything remembered of a run's steps
 SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash FROM steps WHERE run_id = ? ORDER BY idx, attempt;
@@ -127,7 +128,7 @@ SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ?;
 
 -- condition: what a wait is for, with the event that its run was started by
-SELECT w.expression, e.event_id, e.name, e.data, e.user, e.ts
+SELECT w.expression, e.event_id, e.name, e.data, e.user, e.ts, e.v
 FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id WHERE w.run_id = ? AND w.hash = ?;
 
 -- wait_of_step: one of them
@@ -147,14 +148,14 @@ WHERE r.ended_at IS NULL AND s.retry_at IS NOT NULL
 SELECT hash FROM steps WHERE run_id = ? AND status = 'waiting';
 
 -- open_waits: event waits to index again after a restart
-SELECT w.run_id, w.hash, w.event_name, w.expression, w.created_at, w.expires_at, e.event_id, e.name, e.data, e.user, e.ts
+SELECT w.run_id, w.hash, w.event_name, w.expression, w.created_at, w.expires_at, e.event_id, e.name, e.data, e.user, e.ts, e.v
 FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id WHERE w.resolved_at IS NULL AND r.ended_at IS NULL;
 
 -- event_by_key: an event that was already accepted under this idempotency key
 SELECT id FROM events WHERE idempotency_key = ?;
 
 -- event: one event
-SELECT event_id, name, data, user, ts FROM events WHERE id = ?;
+SELECT event_id, name, data, user, ts, v FROM events WHERE id = ?;
 
 -- select_runs: of one app, oldest first; function and times may be NULL
 SELECT r.id FROM runs r JOIN functions f ON f.id = r.fn_id WHERE f.app_id = :app_id AND (:function IS NULL OR r.fn_id = :function)
@@ -164,3 +165,14 @@ SELECT r.id FROM runs r JOIN functions f ON f.id = r.fn_id WHERE f.app_id = :app
 -- list_runs: newest first; every filter may be NULL
 SELECT id FROM runs WHERE (:function IS NULL OR fn_id = :function) AND (:status IS NULL OR status = :status)
   AND (:event_id IS NULL OR event_id = :event_id) ORDER BY id DESC LIMIT :limit;
+
+-- list_events: what users sent, newest first; every filter may be NULL
+SELECT id, event_id, name, data, user, ts, v, received_at FROM events WHERE name NOT LIKE 'inngest/%' AND (:name IS NULL OR name = :name)
+  AND (:after IS NULL OR received_at > :after) AND (:before IS NULL OR received_at < :before)
+  AND (:cursor IS NULL OR id < :cursor) ORDER BY id DESC LIMIT :limit;
+
+-- one_event: everything that is known of it
+SELECT id, event_id, name, data, user, ts, v, received_at FROM events WHERE id = ?;
+
+-- runs_of_event: those that it started, alone or in a batch
+SELECT id FROM runs WHERE event_id = ?1 UNION SELECT run_id FROM run_events WHERE event_id = ?1 ORDER BY 1;

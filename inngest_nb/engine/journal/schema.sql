@@ -10,6 +10,7 @@ CREATE TABLE events (
   data TEXT NOT NULL,
   user TEXT,
   ts INTEGER NOT NULL,
+  v TEXT,                           -- the version of its data, if the sender names one
   received_at INTEGER NOT NULL,
   target TEXT,                      -- set when the event starts one function only
   idempotency_key TEXT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inngest_nb_server.compat import discovery
+from inngest_nb_server.compat import discovery, intake, reads
 
 #: Below the server's base_url, and at the root of `compat_port`.
-COMPAT_ROUTES = [*discovery.ROUTES]
+COMPAT_ROUTES = [*discovery.ROUTES, *intake.ROUTES, *reads.ROUTES, *reads.UNKNOWN]

@@ -43,6 +43,7 @@ class CompatMixin(_Handler):
     """Admits a request, or refuses it before its method runs. Stands before a handler of Jupyter or of WebSockets."""
 
     auth_resource = AUTH_RESOURCE
+    content_type = "application/json"
     caller: Caller
 
     def set_default_headers(self) -> None:
@@ -50,6 +51,8 @@ class CompatMixin(_Handler):
         self.set_header("X-Inngest-Server-Kind", "dev")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Vary", "Origin")
+        if origin := self.request.headers.get("Origin"):
+            self.set_header("Access-Control-Allow-Origin", origin)
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Let nobody through who has not said who he is."""
@@ -57,8 +60,6 @@ class CompatMixin(_Handler):
             del self.request.headers["Cookie"]
         if not self.check_host():
             raise Refusal(403, "this server is not called by that name; see ServerApp.allow_remote_access")
-        if origin := self.request.headers.get("Origin"):
-            self.set_header("Access-Control-Allow-Origin", origin)
         if self.request.method == "OPTIONS":
             return
         caller = await self.authenticate()
@@ -74,7 +75,7 @@ class CompatMixin(_Handler):
             return None
         if self.keys.signs(given):
             return Caller(by="signing key")
-        return await self.jupyter_caller(given)
+        return self.token_holder(given) or await self._jupyter_user()
 
     @property
     def keys(self) -> Keys:
@@ -82,13 +83,18 @@ class CompatMixin(_Handler):
         keys: Keys = self.settings["inngest_keys"]
         return keys
 
-    async def jupyter_caller(self, given: str) -> Caller | None:
-        """The user whose token was given: as it is, or hashed as an SDK does that was told the token as its signing key."""
+    def token_holder(self, given: str) -> Caller | None:
+        """Who has the token of this server: as it is, or hashed by an SDK that was told it as its signing key."""
         provider = self.identity_provider
-        if provider.token and is_key(provider.token, given):
-            return Caller(by="jupyter", user=provider.generate_anonymous_user(self))
-        user = await ensure_async(provider.get_user(self))
-        return Caller(by="jupyter", user=user) if user and provider.is_token_authenticated(self) else None
+        if not (provider.token and is_key(provider.token, given)):
+            return None
+        return Caller(by="jupyter", user=provider.generate_anonymous_user(self))
+
+    async def _jupyter_user(self) -> Caller | None:
+        """Whom an identity provider of another kind knows by a token, as JupyterHub's does."""
+        user = self.current_user = await ensure_async(self.identity_provider.get_user(self))
+        known = user is not None and self.identity_provider.is_token_authenticated(self)
+        return Caller(by="jupyter", user=user) if known else None
 
     async def _ask_authorizer(self, caller: Caller) -> None:
         """Keys carry their own right; what users of Jupyter may do, its authorizer says."""
@@ -138,7 +144,7 @@ class CompatMixin(_Handler):
 
     def answer(self, body: Any) -> None:
         """Finish with a JSON body and, as Inngest's server does, a newline."""
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self.content_type)
         self.finish(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE))
 
     def _methods(self) -> list[str]:
