@@ -5,6 +5,7 @@ InngestError
 ├── FunctionNotFoundError        a function id that nobody registered
 ├── ForkError                    a rerun that cannot be made of this run
 ├── StartRefused                 flow control dropped a start
+├── ListingError                 a list that is asked for in a way that is not understood
 ├── RunNotFoundError             a run id that the engine does not know
 ├── EventInvalidError            an event that intake refuses
 │   └── AnswerInvalidError       an answer that does not fit the form of its question
@@ -54,6 +55,7 @@ __all__ = [
     "JournalUnavailable",
     "LinkError",
     "LinkRefused",
+    "ListingError",
     "NonRetriableError",
     "OutputUnserializableError",
     "PayloadError",
@@ -113,6 +115,12 @@ class StartRefused(InngestError):
     """Flow control dropped a start: rate limit, idempotency, or an event id that ran already."""
 
     code = "start_refused"
+
+
+class ListingError(InngestError):
+    """A list of runs or messages that was asked for in a way that is not understood."""
+
+    code = "listing_invalid"
 
 
 class EventInvalidError(InngestError):

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from inngest_nb.approvals import Policy
 from inngest_nb.errors import (
@@ -74,7 +74,8 @@ class Source:
             return 400, {"error": exc.message, "code": exc.code}
 
     def _route(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
-        parts = [unquote(part) for part in path.split("?", maxsplit=1)[0].strip("/").split("/")]
+        place, _, query = path.partition("?")
+        parts = [unquote(part) for part in place.strip("/").split("/")]
         match (method, parts):
             case ("POST", ["events"]):
                 events = body if isinstance(body, list) else [body]
@@ -92,7 +93,25 @@ class Source:
                 return {"steps": self._link.call("preview", {"run_id": run_id, **_choice(body)})}
             case ("POST", ["runs", run_id, "rerun"]):
                 return {"run": loads(self._link.call("rerun", {"run_id": run_id, **_choice(body)}))}
+        if method == "GET":
+            return self._read(parts, dict(parse_qsl(query)))
         raise RunNotFoundError(f"there is no route {method} {path}")
+
+    def _read(self, parts: list[str], query: dict[str, str]) -> Any:
+        """Answer the routes of lists."""
+        match parts:
+            case ["overview", "runs"]:
+                return loads(self._link.call("page", {"query": query}))
+            case ["overview", what]:
+                return loads(self._link.call("overview", {"what": what}))
+            case ["channels", channel, "browse"]:
+                return loads(self._link.call("browse", {"channel": channel, "query": query}))
+            case ["channels", channel, "topics"]:
+                return loads(self._link.call("topics", {"channel": channel}))
+            case ["channels", channel, "messages"]:
+                since, limit = int(query.get("since", 0)), int(query.get("limit", 1000))
+                return loads(self._link.call("messages", {"channel": channel, "since": since, "limit": limit}))
+        raise RunNotFoundError(f"there is no route GET {'/'.join(parts)}")
 
     def answer(self, params: dict[str, Any], decision: str) -> Callable[[], None]:
         """Answer every question of an approval's channel with one decision; returns the way to stop."""
@@ -111,6 +130,11 @@ class Source:
             elif params.get("run_id"):
                 initial["run"] = self.view(params["run_id"])
         return initial
+
+    def extent(self, channel: str) -> tuple[int, int]:
+        """The first offset of a channel's log, and the one after its last."""
+        first, following = self._link.call("extent", {"channel": channel})
+        return first, following
 
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """The newest messages of a channel's log, oldest first."""

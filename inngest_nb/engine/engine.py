@@ -20,6 +20,8 @@ from inngest_nb.engine.functions import encode_config, from_config
 from inngest_nb.engine.intake import Intake
 from inngest_nb.engine.journal.journal import SQL, Journal
 from inngest_nb.engine.lifetime import Lifetime
+from inngest_nb.engine.listing import Listings
+from inngest_nb.engine.overview import Overview
 from inngest_nb.engine.progress import Progress
 from inngest_nb.engine.records import ENDED, Run
 from inngest_nb.engine.recovery import take_up
@@ -79,6 +81,8 @@ class Engine:
         core.dispatch, core.progress = Dispatch(core), Progress(core)
         core.waiting, core.intake, core.admission = Waiting(core), Intake(core), Admission(core)
         core.lifetime, core.schedules, core.forks = Lifetime(core), Schedules(core), Forks(core)
+        self.listings = Listings(core)
+        self.overview = Overview(core, self.listings, self.data_dir)
         core.ended = self._run_ended
         try:
             take_up(core)
@@ -95,6 +99,7 @@ class Engine:
         for futures in self._watchers.values():
             for future in futures:
                 future.cancel()
+        await self.listings.close()
         await core.journal.close()
         await core.hub.close()
         if self._lock is not None:

@@ -13,6 +13,8 @@ from inngest_nb.hub import Hub, Publish
 
 RUN_TOPIC = "$run"
 STEP_TOPIC = "$step"
+RUNS_CHANNEL = "$runs"  # a feed of all runs, for lists of them
+_LEFT_OUT = frozenset({"result", "error"})
 
 
 def run_state(run: Run, function: Function | None) -> dict[str, Any]:
@@ -37,6 +39,15 @@ def run_state(run: Run, function: Function | None) -> dict[str, Any]:
             "forked_from": run.forked_from,
         }
     )
+
+
+def run_line(run: Run, function: Function | None) -> dict[str, Any]:
+    """RunState as lists show it: without the result, and of the error only what it says."""
+    line = {key: value for key, value in run_state(run, function).items() if key not in _LEFT_OUT}
+    if run.status == "failed" and run.error:
+        error = orjson.loads(run.error)
+        line["error"] = {"name": error.get("name"), "message": str(error.get("message", ""))[:200]}
+    return line
 
 
 def step_state(run_id: str, row: StepRow, max_attempts: int | None, **extra: Any) -> dict[str, Any]:
@@ -84,6 +95,7 @@ class Lifecycle:
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub, self._clock = hub, clock
+        self.runs = hub.feed(RUNS_CHANNEL)
 
     def run_changed(self, run: Run, function: Function | None) -> None:
         """Tell the run's own channel; when it ended, every channel that it published to."""
@@ -91,6 +103,17 @@ class Lifecycle:
         message = Publish(run.id, RUN_TOPIC, data, "run", run.id, run.fn_id, created_at=self._clock.now())
         for channel in self._to_tell(run):
             self._hub.publish(message._replace(channel=channel))
+        self._list(run, function)
+
+    def _list(self, run: Run, function: Function | None) -> None:
+        """Tell lists of runs, if there are any."""
+        if not self.runs.readers:
+            self.runs.skip()
+            return
+        data = orjson.dumps(run_line(run, function)).decode()
+        self.runs.put(
+            run.id, Publish(RUNS_CHANNEL, RUN_TOPIC, data, "run", run.id, run.fn_id, created_at=self._clock.now())
+        )
 
     def _to_tell(self, run: Run) -> set[str]:
         if run.status not in ENDED:
@@ -106,6 +129,7 @@ class Lifecycle:
         self._hub.publish(
             Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt, self._clock.now())
         )
+        self._list(run, function)
 
     def settle(
         self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None

@@ -9,9 +9,11 @@ from typing import Any
 
 import orjson
 
+from inngest_nb.engine.browsing import browse, topics
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.forks import GOOD
 from inngest_nb.engine.lifecycle import run_state
+from inngest_nb.engine.listing import Listing
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
 from inngest_nb.engine.subscriptions import Subscriptions
@@ -70,6 +72,11 @@ class Session:
             "replay": self._replay,
             "backfill": self._backfill,
             "messages": self._messages,
+            "extent": self._extent,
+            "browse": self._browse,
+            "topics": self._topics,
+            "page": self._page,
+            "overview": self._overview,
         }
 
     def receive(self, messages: list[Message]) -> None:
@@ -273,6 +280,21 @@ class Session:
             since = max(0, self._engine.core.hub.log(channel).visible - params["last"])
         messages, following = await read_log(self._engine, channel, since, params["limit"])
         return orjson.dumps({"messages": messages, "next": following}).decode()
+
+    async def _extent(self, params: dict[str, Any]) -> Any:
+        return self._engine.core.hub.extent(params["channel"])
+
+    async def _browse(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(await browse(self._engine, params["channel"], params["query"])).decode()
+
+    async def _topics(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(await topics(self._engine, params["channel"])).decode()
+
+    async def _page(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(await self._engine.listings.page(Listing.of(params["query"]))).decode()
+
+    async def _overview(self, params: dict[str, Any]) -> Any:
+        return orjson.dumps(await self._engine.overview.of(params["what"])).decode()
 
     def _state(self, run: Run) -> str:
         """The run as JSON text: RunState with its output and its events."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from inngest_nb.hub import Batch, Hub, Subscription, Time
+from inngest_nb.hub import Batch, FeedSubscription, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
 FRAME_S = 0.008  # half of a frame of a screen: what a page gains nothing from getting sooner
@@ -38,7 +38,7 @@ class Subscriptions:
         self._stop(name)
         since = message.get("since", "now")
         since = Time(since["us"]) if isinstance(since, dict) else since
-        subscription = self._hub.subscribe(message["channel"], message.get("topics"), since, message.get("epoch"))
+        subscription = self._hub.follow(message["channel"], message.get("topics"), since, message.get("epoch"))
         self._pumps[name] = asyncio.get_running_loop().create_task(self._pump(name, subscription))
 
     def _refusal(self, message: dict[str, Any]) -> str | None:
@@ -68,7 +68,7 @@ class Subscriptions:
         if pump is not None:
             pump.cancel()
 
-    async def _pump(self, name: str, subscription: Subscription) -> None:
+    async def _pump(self, name: str, subscription: Subscription | FeedSubscription) -> None:
         log = subscription.log
         loop = asyncio.get_running_loop()
         try:

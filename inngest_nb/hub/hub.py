@@ -14,6 +14,8 @@ from pathlib import Path
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
+from inngest_nb.hub.browse import Browse
+from inngest_nb.hub.feed import Feed, FeedSubscription
 from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.hub.trimmer import Trimmer
@@ -42,6 +44,8 @@ class Hub:
         self._writer = self._open_writer(path)
         self._reader = self._open_reader(path)
         self._logs: dict[str, ChannelLog] = {}
+        self._feeds: dict[str, Feed] = {}
+        self.browse = Browse(lambda: self._open_reader(path))
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
         self._touched: dict[ChannelLog, int] = {}
@@ -106,6 +110,8 @@ class Hub:
         return offset
 
     def _admit(self, publish: Publish) -> None:
+        if publish.channel in self._feeds:
+            raise PayloadError(f"channel {publish.channel!r} is the engine's own; choose another name")
         if len(publish.data) * 4 > MAX_DATA_BYTES and len(publish.data.encode()) > MAX_DATA_BYTES:
             size = len(publish.data.encode())
             raise PayloadError(
@@ -164,8 +170,24 @@ class Hub:
         epoch: int | None = None,
         encode: Encode = as_is,
     ) -> Subscription:
-        """Follow a channel from `since`: "now", "start", an offset, or microseconds as a `Time`."""
+        """Follow a channel's log from `since`: "now", "start", an offset, or microseconds as a `Time`."""
         return Subscription(self, self.log(channel), topics, since, epoch, encode)
+
+    def follow(
+        self, channel: str, topics: Iterable[str] | None, since: Since, epoch: int | None = None
+    ) -> Subscription | FeedSubscription:
+        """Follow a channel, be it a log or a feed."""
+        feed = self._feeds.get(channel)
+        return FeedSubscription(feed, since, epoch) if feed else self.subscribe(channel, topics, since, epoch)
+
+    def feed(self, name: str) -> Feed:
+        """The feed of this name; from now on the name is the engine's own."""
+        return self._feeds.setdefault(name, Feed(name, self._clock.now()))
+
+    def extent(self, channel: str) -> tuple[int, int]:
+        """The first offset that is there, and the next one that will be."""
+        log = self._feeds.get(channel) or self.log(channel)
+        return log.first, log.next if isinstance(log, Feed) else log.visible
 
     def log(self, name: str) -> ChannelLog:
         """The channel's log, from memory, from disk, or new."""
@@ -254,6 +276,7 @@ class Hub:
         if self._batch:
             self._flush()
         self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])
+        await self.browse.close()
         await self._writer.close()
         self._reader.close()
 

@@ -62,8 +62,8 @@ class Relay:
 
     def _extent(self, channel: str) -> dict[str, int]:
         """Return which offsets there are; a page tells by it what was there before from what is new."""
-        known = self._source.messages(channel)
-        return {"first": known[0]["offset"], "next": known[-1]["offset"] + 1} if known else {"first": 0, "next": 0}
+        first, following = self._source.extent(channel)
+        return {"first": first, "next": following}
 
     def _unsubscribe(self, id_: str) -> None:
         if close := self._closers.pop(id_, None):

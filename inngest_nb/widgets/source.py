@@ -30,6 +30,10 @@ class ViewSource(Protocol):
         """Follow a channel; `on_gap` gets the frame that says which messages are lost."""
         ...
 
+    def extent(self, channel: str) -> tuple[int, int]:
+        """Return the first offset of a channel's log, and the one after its last."""
+        ...
+
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """Return what is in a channel's log now."""
         ...

@@ -14,7 +14,7 @@ from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.compat.port import CompatPort
 from inngest_nb_server.credentials import Keys
 from inngest_nb_server.host import EngineHost
-from inngest_nb_server.routes import events, realtime, runs, status, worker
+from inngest_nb_server.routes import events, overview, realtime, runs, status, worker
 
 
 class InngestApp(ExtensionApp):
@@ -70,7 +70,7 @@ class InngestApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """All routes, each with its own authorization."""
-        for module in (events, runs, realtime, status, worker):
+        for module in (events, runs, overview, realtime, status, worker):
             self.handlers.extend((rf"/inngest/api/{path}", handler) for path, handler in module.ROUTES)
         self.handlers.extend((rf"/{path}", handler) for path, handler in COMPAT_ROUTES)
 

@@ -9,7 +9,7 @@ import pytest
 from inngest_nb_server.app import InngestApp
 from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.compat.reads import UNKNOWN
-from inngest_nb_server.routes import events, runs, status, worker
+from inngest_nb_server.routes import events, overview, runs, status, worker
 from inngest_nb_server.routes import realtime as realtime_routes
 
 import inngest_nb
@@ -46,7 +46,7 @@ def test_dtypes_are_those_of_the_frames(table: str, tmp_path: Path) -> None:
 def test_every_route_is_on_the_page_of_the_protocol() -> None:
     text = (reference.FOLDER / "protocol.md").read_text()
     documented = set(re.findall(r"`(?:GET|POST|WS) inngest/api/([^`]+)`", text))
-    routes = {path for module in (events, realtime_routes, runs, status, worker) for path, _ in module.ROUTES}
+    routes = {path for module in (events, overview, realtime_routes, runs, status, worker) for path, _ in module.ROUTES}
     assert {re.sub(r"\{\w+\}", "([^/]+)", path) for path in documented} == routes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from inngest_nb_server.compat import COMPAT_ROUTES
-from inngest_nb_server.routes import events, realtime, runs, worker
+from inngest_nb_server.routes import events, overview, realtime, runs, worker
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketHandler, websocket_connect
 
@@ -20,7 +20,7 @@ from tests.support.kernels import KernelServer
 pytestmark = pytest.mark.kernel
 
 SOCKETS = [path for path, _ in (*realtime.ROUTES, *worker.ROUTES)]
-PATHS = [f"inngest/api/{path}" for path, _ in (*events.ROUTES, *runs.ROUTES)]
+PATHS = [f"inngest/api/{path}" for path, _ in (*events.ROUTES, *runs.ROUTES, *overview.ROUTES)]
 PATHS += [path for path, handler in COMPAT_ROUTES if not issubclass(handler, WebSocketHandler)]
 CREDENTIALS = ["", "token wrong", f"token {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Basic YWxpY2U6"]
 

@@ -41,6 +41,10 @@ class Recorded:
         assert self.changed is not None
         self.changed()
 
+    def extent(self, channel: str) -> tuple[int, int]:
+        known = self.messages(channel)
+        return (known[0]["offset"], known[-1]["offset"] + 1) if known else (0, 0)
+
     def messages(self, channel: str) -> list[dict[str, Any]]:
         return [message for message in self.told.messages if message["channel"] == channel]
 

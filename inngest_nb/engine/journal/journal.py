@@ -37,6 +37,10 @@ class Journal:
     def _open_reader(self) -> sqlite3.Connection:
         return connect_reader(self.path)
 
+    def another_reader(self) -> sqlite3.Connection:
+        """A connection for those who read much and must not be in the engine's way."""
+        return self._open_reader()
+
     def _check(self) -> None:
         try:
             clean = self.reader.execute(SQL.get_meta, ("clean",)).fetchone()

@@ -98,6 +98,10 @@ class Handler(EngineMixin, APIHandler):
         except orjson.JSONDecodeError as exc:
             raise HTTPError(400, reason=f"the body is not JSON: {exc}") from exc
 
+    def query(self) -> dict[str, str]:
+        """The query string; of what is there twice the last."""
+        return {name: self.get_query_argument(name) for name in self.request.query_arguments}
+
     def integer(self, name: str, default: int, *, most: int) -> int:
         """A whole number from the query string."""
         text = self.get_query_argument(name, str(default)) or str(default)

@@ -7,6 +7,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from inngest_nb.engine.browsing import browse, topics
 from inngest_nb.engine.views import attempts, read_log, run_view
 from inngest_nb.errors import ForkError
 from inngest_nb_server.routes.base import Handler
@@ -103,6 +104,26 @@ class MessagesHandler(Handler):
         self.answer({"messages": messages, "next": following})
 
 
+class BrowseHandler(Handler):
+    """Looking through the log of a channel."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Messages below an offset that fit: ?before=&limit=&topics=&kind=&run=&text=&path=&value=."""
+        self.answer(await browse(self.engine, name, self.query()))
+
+
+class TopicsHandler(Handler):
+    """What is in the log of a channel."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """How many messages there are of each topic and kind."""
+        self.answer(await topics(self.engine, name))
+
+
 ROUTES = [
     (r"runs", RunsHandler),
     (r"runs/([^/]+)", RunHandler),
@@ -111,4 +132,6 @@ ROUTES = [
     (r"runs/([^/]+)/plan", PlanHandler),
     (r"runs/([^/]+)/rerun", RerunHandler),
     (r"channels/([^/]+)/messages", MessagesHandler),
+    (r"channels/([^/]+)/browse", BrowseHandler),
+    (r"channels/([^/]+)/topics", TopicsHandler),
 ]

@@ -1,0 +1,20 @@
+-- topics: what is in a log, by topic and kind
+SELECT topic, kind, count(*) FROM messages WHERE channel_id = ? GROUP BY topic, kind;
+
+-- channels: every log that is not of a run, the last written first
+SELECT c.name, c.first_offset, max(c.next_offset, coalesce(l.at + 1, 0)), m.created_at
+FROM channels c LEFT JOIN (SELECT channel_id, max("offset") AS at FROM messages GROUP BY channel_id) l ON l.channel_id = c.id
+LEFT JOIN messages m ON m.channel_id = c.id AND m."offset" = l.at
+WHERE NOT (length(c.name) = 26 AND c.name GLOB '0[0-9A-Z]*') ORDER BY m.created_at DESC LIMIT 500;
+
+-- said_by_run: data that a run has published, newest first
+SELECT c.name, m.topic, m.data FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'data' ORDER BY m.created_at DESC LIMIT 200;
+
+-- search: messages of a stretch of a log that fit, newest first; each condition after the first three may be NULL
+SELECT "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at FROM messages
+WHERE channel_id = :channel AND "offset" < :before AND "offset" >= :after
+  AND (:topics IS NULL OR topic IN (SELECT value FROM json_each(:topics))) AND (:kind IS NULL OR kind = :kind)
+  AND (:run IS NULL OR run_id LIKE :run) AND (:text IS NULL OR data LIKE :text ESCAPE '\')
+  AND (:path IS NULL OR data -> :path IN (:value, :quoted))
+ORDER BY "offset" DESC LIMIT :limit;
