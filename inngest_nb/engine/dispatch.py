@@ -127,6 +127,7 @@ class Dispatch:
     def _resume(self, run: Run, tell: Callable[[], None]) -> None:
         if run.status in ENDED or run.peer is None:
             return
+        run.parked = False
         if run.status != "running":
             run.status, run.reason = "running", None
             self._core.journal.keep([(SQL.set_run_status, ("running", run.id))])
@@ -228,6 +229,11 @@ class Dispatch:
             run.peer.runs.pop(run.id, None)
         run.peer, run.lease = None, ""
 
+    def drop(self, run: Run) -> None:
+        """No peer holds the run any more, and memory neither: it comes back when one of its waits ends."""
+        self.release(run)
+        self._core.runs.pop(run.id, None)
+
     def taken(self, run: Run) -> None:
         """A peer that came back still holds the run."""
         if run.status == "running":
@@ -263,7 +269,10 @@ class Dispatch:
             self.release(run)
             self._core.lifecycle.roll_back_lost(run, "the worker was lost")
             run.fresh = False
-            self.place(run)  # also what only waits: beside a wait, steps may have been executing
+            if run.status == "waiting" and run.parked:
+                self.drop(run)
+            else:
+                self.place(run)  # also what only waits, as far as anybody knows: more of it may have been executing
 
     def _release_dead_holders(self, fn_id: str) -> None:
         for run in [run for run in self._core.runs.values() if run.fn_id == fn_id and run.peer is not None]:

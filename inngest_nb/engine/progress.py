@@ -128,6 +128,8 @@ class Progress:
         run = self._core.find(due.run_id)
         if run is None or run.status in ENDED:
             return
+        if run.peer is None and run.status == "waiting":
+            self._core.dispatch.go_on(run, lambda: None)  # it was parked: the attempt comes with the run
         if run.peer is None or not run.peer.connected:
             return  # whoever takes the run gets the attempt with it; for a peer that comes back, see `peer_back`
         offer = (due.hash, due.attempt)

@@ -92,6 +92,7 @@ class Run:
     placed_when_kept: bool = False  # it wants a peer as soon as there are none
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
+    parked: bool = False  # nothing of its body goes on before a wait ends: without a worker it stays on disk
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
     offered: set[tuple[str, int]] = field(default_factory=set)  # step attempts asked of its peer on this connection
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet

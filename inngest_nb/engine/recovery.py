@@ -18,14 +18,14 @@ def take_up(core: Core) -> None:
         core.schedules.registered(function)
     core.admission.take_up()
     doomed: list[tuple[str, str]] = []
-    for run_id, fn_id, wake_at, reason in core.journal.rows(SQL.open_runs):
+    for run_id, fn_id, wake_at, reason, parked in core.journal.rows(SQL.open_runs):
         if reason is not None:
             doomed.append((run_id, reason))
             continue
         _take_up_run(core, run_id, core.functions.get(fn_id))
         if wake_at is not None:
             core.timers.add(Due(wake_at, "rerun", run_id))
-        else:  # also what only waited: the worker may have been about to go on
+        elif not parked:  # what is comes back when a wait of it ends
             core.dispatch.wants_peer(fn_id, run_id)
     for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
         core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))

@@ -101,21 +101,30 @@ class Waiting:
         self._core.lifecycle.step_changed(run, row, self._core.functions.get(run.fn_id))
 
     def idle(self, run: Run, message: Message) -> None:
-        """Nothing of the run is executing any more: some of it waits, or a failed step waits for its next attempt."""
+        """Nothing of the run is executing any more: some of it waits, or a failed step waits for its next attempt.
+
+        With `waits`, nothing of the body goes on before one of that many ends: without a worker it stays on disk until then.
+        """
         if run.status == "running":
             if run.open_waits:
                 run.status = "waiting"
                 self._core.journal.keep([(SQL.set_run_status, ("waiting", run.id))])
                 self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
+                self._stay_on_disk(run, message)
             self._core.capacity.release(run.id)
+
+    def _stay_on_disk(self, run: Run, message: Message) -> None:
+        run.parked = "waits" in message
+        if run.parked:
+            self._core.journal.keep([(SQL.park_run, (run.id, message["waits"]))])
 
     def park(self, run: Run, message: Message) -> None:
         """The run only waits: neither its worker nor this process keeps it in memory; it comes back by replay."""
         if run.status != "waiting" or run.peer is None:
             return
         run.peer.send({"op": "run.stop", "run_id": run.id, "lease": run.lease, "reason": "parked"})
-        self._core.dispatch.release(run)
-        self._core.runs.pop(run.id, None)
+        self._stay_on_disk(run, message)
+        self._core.dispatch.drop(run)
 
     def busy(self, run: Run, message: Message) -> None:
         """Beside its waits the run wants to execute something; where that is limited it asks first."""

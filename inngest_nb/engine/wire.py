@@ -10,7 +10,9 @@ _TEXTS = frozenset({
     "op", "worker_id", "label", "host", "run_id", "lease", "fn_id", "hash", "step_id", "kind", "channel", "topic", "data",
     "output", "opts", "code_hash", "event", "if_exp", "function_id", "method",
 })  # fmt: skip
-_NUMBERS = frozenset({"pid", "index", "attempt", "started_at", "ended_at", "wake_at", "created_at", "executing"})
+_NUMBERS = frozenset(
+    {"pid", "index", "attempt", "started_at", "ended_at", "wake_at", "created_at", "executing", "waits"}
+)
 _MOST = 1 << 62  # what SQLite and a sum of two of them can hold
 _OF_RUN = ("run_id", "lease")
 _OF_STEP = (*_OF_RUN, "hash", "step_id", "index", "kind", "started_at")

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from inngest_nb.errors import InngestError, StepDuplicateError, StepError, StepNestedError
+from inngest_nb.errors import StepDuplicateError, StepError, StepNestedError
 from inngest_nb.event import event_from_text
 from inngest_nb.jsontext import loads
 from inngest_nb.middleware import Output
@@ -22,7 +22,8 @@ from inngest_nb.realtime.schemas import validate
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
-from inngest_nb.worker.outcome import as_output, failure, is_retriable, outcome, retry_after_ms, step_error, told
+from inngest_nb.worker.outcome import as_output, body_failure, failure, outcome, step_error
+from inngest_nb.worker.stillness import Stillness
 from inngest_nb.worker.streaming import stream_pieces
 from inngest_nb.worker.turns import Turns
 
@@ -58,6 +59,7 @@ class Execution:
         self._turn: asyncio.Task[Message] | None = None
         self._told_idle: bool | None = False  # what the engine believes; None: what it was told may be out of date
         self.children: set[asyncio.Task[Any]] = set()  # steps that a sync body waits for
+        self.still = Stillness(self)
         self.stopped = False
         self.task: asyncio.Task[None] | None = None
 
@@ -90,17 +92,11 @@ class Execution:
         except asyncio.CancelledError:
             if not self.stopped and asyncio.current_task() is self.task:  # neither given up nor entered anew
                 error = RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")
-                self._report("run.error", self._run_error(error))
+                self._report("run.error", body_failure(error, self.attempt))
         except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
-            self._report("run.error", self._run_error(exc))
+            self._report("run.error", body_failure(exc, self.attempt))
         except BaseException as exc:  # noqa: BLE001  # SystemExit in a body must not end the worker
-            self._report("run.error", self._run_error(exc))
-
-    def _run_error(self, exc: BaseException) -> Message:
-        code = exc.code if isinstance(exc, InngestError) else "unknown"
-        error = {"code": code, **told(exc)}
-        again = {"retriable": is_retriable(exc), "retry_after_ms": retry_after_ms(exc)}
-        return {"attempt": self.attempt, "error": error, **again}
+            self._report("run.error", body_failure(exc, self.attempt))
 
     def _report(self, op: str, body: Message) -> None:
         message = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
@@ -190,6 +186,7 @@ class Execution:
             }  # fmt: skip
             if remembered:  # the engine knows the wait: it answers if it is over already, and lets it stand if not
                 message["again"] = True
+            self.still.met()
             with self._patiently():
                 reply = await self._ask_until_dropped(step, message)
             self.attempt = 0
@@ -228,14 +225,15 @@ class Execution:
         """Tell the engine when the body does nothing but wait: then the run counts as waiting, not as running."""
         if not self.stopped and self._only_waits() and self._told_idle is not True:
             self._told_idle = True
-            self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease})
+            only = {"waits": 1} if self._waits == 1 and self.still.is_perfect() else {}
+            self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease, **only})
             if self.handler.is_handler_async:  # a thread that waits cannot be let go
                 self.worker.loop.call_later(self.worker.park_after_s, self._offer_park, self._waits)
 
     def _offer_park(self, waits: int) -> None:
         """The body has only waited for a while: offer to forget it, as its memos can bring it back."""
         if self._told_idle is True and self._waits == waits and not self.stopped:
-            self.worker.post({"op": "run.park", "run_id": self.run_id, "lease": self.lease})
+            self.worker.post({"op": "run.park", "run_id": self.run_id, "lease": self.lease, "waits": waits})
 
     async def _be_busy(self) -> None:
         """Say that the body executes again; where concurrency is limited, wait for the run's turn."""

@@ -38,6 +38,17 @@ def failure(exc: BaseException) -> dict[str, Any]:
     return {"error": error, "retriable": is_retriable(exc), "fatal": fatal, "retry_after_ms": retry_after_ms(exc)}
 
 
+def body_failure(exc: BaseException, attempt: int) -> dict[str, Any]:
+    """The fields of a `run.error`: what the body raised."""
+    error = {"code": exc.code if isinstance(exc, InngestError) else "unknown", **told(exc)}
+    return {
+        "attempt": attempt,
+        "error": error,
+        "retriable": is_retriable(exc),
+        "retry_after_ms": retry_after_ms(exc),
+    }
+
+
 def told(exc: BaseException) -> ErrorInfo:
     """An error as it is kept; of a `StepError`, the original's."""
     error = describe(exc)

@@ -16,6 +16,7 @@ from inngest_nb.protocol import FunctionConfig, Message
 from inngest_nb.worker.announcer import Announcer
 from inngest_nb.worker.execution import Execution
 from inngest_nb.worker.replaying import ReplayingExecution
+from inngest_nb.worker.stillness import count_task
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -84,6 +85,7 @@ class Worker:
         self.threads = ThreadPoolExecutor(_STEP_THREADS, thread_name_prefix="inngest-nb step")
         self._bodies = LoopThread("inngest-nb bodies")
         self.loop = self._bodies.loop
+        self.loop.set_task_factory(count_task)
         self.announcer = Announcer(self.loop, self.post)
 
     def close(self) -> None:

@@ -150,12 +150,21 @@ class ScriptedPeer:
         """Report an attempt that raised."""
         return self.step_done(run, step_id, attempt=attempt, error=error(), **more)
 
-    def step_wait(self, run: Message, step_id: str, *, seconds: float = 3600, index: int = 0, **more: Any) -> str:
-        """Report a sleep, or with `event` (and `if_exp`) a wait."""
+    def step_wait(
+        self,
+        run: Message,
+        step_id: str,
+        *,
+        seconds: float = 3600,
+        index: int = 0,
+        waits: int | None = None,
+        **more: Any,
+    ) -> str:
+        """Report a sleep, or with `event` (and `if_exp`) a wait; with `waits`, that nothing goes on before one of so many."""
         wake_at = self.engine.core.clock.now() + int(seconds * 1e6)
         kind = more.pop("kind", "wait_for_event" if "event" in more else "sleep")
         self.report(run, "step.wait", **self._about(step_id, index), kind=kind, wake_at=wake_at, **more)
-        self.report(run, "run.idle")
+        self.report(run, "run.idle", **({"waits": waits} if waits else {}))
         return step_hash(step_id, 0)
 
     def _about(self, step_id: str, index: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from inngest_nb.hub import Hub
 from inngest_nb.protocol import Message
 from inngest_nb.store.writer import Ack, Done, Entry, Write, Writer, _acknowledge, _resolve, _transaction
 from inngest_nb.worker.announcer import Announcer
+from inngest_nb.worker.stillness import count_task
 from inngest_nb.worker.worker import Worker
 
 EPOCH_US = 1_800_000_000_000_000
@@ -308,6 +309,7 @@ class SimWorker(Worker):
         self.id, self.label, self.clock = worker_id, worker_id, clock
         self.handlers, self._executions = {}, {}
         self.loop = asyncio.get_running_loop()
+        self.loop.set_task_factory(count_task)
         self.wire: Wire
         self.post = self._post
         self.announcer = Announcer(self.loop, self._post)

@@ -49,6 +49,7 @@ class World:
         self.engine: SimEngine
         self.worker: SimWorker
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
 
     # -- processes -------------------------------------------------------------------------------
 
@@ -94,6 +95,15 @@ class World:
         core.timers.close()
         self.journal.die()
         self.messages.die()
+        self._sending.clear()
+        self.loop.call_soon(self._answer_again)
+
+    def _answer_again(self) -> None:
+        """Who has no acknowledgement sends again; for a question that is not in the journal it would be too early."""
+        waiting = self.journal.connection.execute("SELECT run_id, step_id FROM steps WHERE status = 'waiting'")
+        for name in [f"answer {run_id} {step_id}" for run_id, step_id in waiting]:
+            if name in self._answers and name not in self.accepted:
+                self.send(name, self._answers[name], 0.0)
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -106,7 +116,8 @@ class World:
             name = f"answer {message['run_id']} {message['step_id']}"
             if name not in self.accepted:
                 data = {"run": message["run_id"], "step": message["step_id"]}
-                self.send(name, {"name": "app/answer", "data": data}, self.rng.choice(HOT_S))
+                answer = self._answers[name] = {"name": "app/answer", "data": data}
+                self.send(name, answer, self.rng.choice(HOT_S))
                 if self.rng.random() < 0.3:
                     self.send(f"noise {name}", {"name": "app/answer", "data": {**data, "step": "other"}}, 0.0)
 

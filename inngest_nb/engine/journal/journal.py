@@ -168,4 +168,5 @@ def end_wait(
     return [
         (SQL.end_wait_step, (status, now, output, error, run_id, step_hash)),
         (SQL.end_wait, (now, event_id, run_id, step_hash)),
+        (SQL.unpark_run, (run_id,)),
     ]

@@ -29,10 +29,16 @@ SELECT fn_id, kind, key, value FROM flow_state;
 SELECT r.id FROM events e JOIN runs r ON r.event_id = e.id WHERE e.event_id = ? AND r.fn_id = ? AND e.received_at >= ?;
 
 -- start_run: a worker has taken the run
-UPDATE runs SET status = 'running', started_at = coalesce(started_at, ?), attempt = ?, wake_at = NULL, code_hash = ? WHERE id = ? AND ended_at IS NULL;
+UPDATE runs SET status = 'running', parked = 0, started_at = coalesce(started_at, ?), attempt = ?, wake_at = NULL, code_hash = ? WHERE id = ? AND ended_at IS NULL;
 
 -- set_run_status: running or waiting
-UPDATE runs SET status = ? WHERE id = ? AND ended_at IS NULL;
+UPDATE runs SET status = ?, parked = 0 WHERE id = ? AND ended_at IS NULL;
+
+-- park_run: its body is in so many waits and nothing else; if one of them is over, the run goes on
+UPDATE runs SET parked = (SELECT count(*) FROM steps WHERE run_id = ?1 AND status = 'waiting') >= ?2 WHERE id = ?1 AND ended_at IS NULL;
+
+-- unpark_run: a wait of it is over, or an attempt is due
+UPDATE runs SET parked = 0 WHERE id = ? AND parked = 1;
 
 -- retry_run: the body will be entered again
 UPDATE runs SET attempt = ?, wake_at = ?, error = ? WHERE id = ? AND ended_at IS NULL;
@@ -136,7 +142,7 @@ SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? AND w.hash = ?;
 
 -- open_runs: what goes on after a restart
-SELECT id, fn_id, wake_at, reason FROM runs WHERE ended_at IS NULL ORDER BY id;
+SELECT id, fn_id, wake_at, reason, parked FROM runs WHERE ended_at IS NULL ORDER BY id;
 
 -- open_steps: sleeps and retries to time again after a restart
 SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id

@@ -57,7 +57,8 @@ CREATE TABLE runs (
   keys TEXT,                        -- flow-control keys, computed once from the event
   output TEXT,
   error TEXT,
-  reason TEXT
+  reason TEXT,
+  parked INTEGER NOT NULL DEFAULT 0 -- 1: nothing of it can go on before a wait ends
 ) WITHOUT ROWID;
 CREATE INDEX runs_open ON runs(id) WHERE ended_at IS NULL;
 CREATE INDEX runs_event ON runs(event_id);
