@@ -131,18 +131,18 @@ async def test_a_failed_step_beside_a_long_wait_is_tried_again_when_its_run_is_p
 
 def test_a_journal_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
     package = "inngest_nb.engine.journal"
-    schema = files(package).joinpath("schema.sql").read_text()
-    old = "\n".join(line for line in schema.splitlines() if not line.lstrip().startswith("parked")).replace(
-        "reason TEXT,\n)", "reason TEXT\n)"
-    )
+    schema = files(package).joinpath("schema.sql").read_text().splitlines()
+    first = "\n".join(line for line in schema if not line.lstrip().startswith(("parked ", "v ")))
     with sqlite3.connect(tmp_path / "old.db") as connection:
-        connection.executescript(f"{old}; INSERT INTO meta VALUES ('schema_version', '1')")
+        connection.executescript(first.replace("reason TEXT,\n)", "reason TEXT\n)"))
+        connection.execute("INSERT INTO meta VALUES ('schema_version', '1')")
 
     def shape(name: str) -> Any:
         connection = open_database(tmp_path / name, package, synchronous="FULL")
         try:
             version = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
-            return version, connection.execute("PRAGMA table_info(runs)").fetchall()
+            tables = [connection.execute(f"PRAGMA table_info({table})") for table in ("events", "runs")]
+            return version, [sorted(column[1:5] for column in table) for table in tables]
         finally:
             connection.close()
 
