@@ -78,5 +78,5 @@ def _message(ref: Any, data: Any) -> dict[str, Any]:
     if execution is not None:
         message |= {"run_id": execution.run_id, "fn_id": execution.fn_id}
     if step is not None:
-        message |= {"step_id": step.step_id, "attempt": step.attempt}
+        message |= {"step_id": step.step_id, "attempt": step.attempt, "hash": step.hash}
     return message

@@ -68,7 +68,8 @@ class Progress:
 
         def kept(_: object) -> None:
             if streamed:
-                run.unsettled[row.step_id] = streamed
+                run.unsettled.setdefault(row.step_id, set()).update(streamed)
+            run.settled[row.hash] = (row.attempt, row.status == "completed")
             told = ack is not None and run.peer is peer  # another connection of the worker has heard nothing
             self._step_kept(run, message, row, function, told=told)
             self._core.dispatch.kept(run, report)

@@ -96,6 +96,7 @@ class Run:
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
     offered: set[tuple[str, int]] = field(default_factory=set)  # step attempts asked of its peer on this connection
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
+    settled: dict[str, tuple[int, bool]] = field(default_factory=dict)  # hash → last attempt, and whether it stands
 
     @property
     def event(self) -> StoredEvent:

@@ -191,16 +191,29 @@ class Session:
     def _publish(self, message: Message) -> None:
         run_id = message.get("run_id")
         run = self._engine.core.runs.get(run_id) if run_id else None
-        step_id = message.get("step_id")
-        about = (run_id, message.get("fn_id"), step_id, message.get("attempt"), message.get("created_at", 0))
+        step_id, attempt = message.get("step_id"), message.get("attempt")
+        fate = None if run is None else self._fate(run, message)
+        if fate == "rollback":
+            return
+        about = (run_id, message.get("fn_id"), step_id, attempt, message.get("created_at", 0))
         publish = Publish(message["channel"], message["topic"], message["data"], "data", *about)
         self._engine.core.hub.publish(publish)
         if run is None:
             return
         if run.touched is not None:
             run.touched.add(message["channel"])
-        if step_id is not None:
+        if step_id is not None and fate is None:
             run.unsettled.setdefault(step_id, set()).add(message["channel"])
+
+    def _fate(self, run: Run, message: Message) -> str | None:
+        """What is decided about a publish already: its worker has lost the run, or the attempt of its step has ended."""
+        if run.peer is not self._peer:
+            return "rollback"
+        last, stands = run.settled.get(message.get("hash") or "", (-1, False))
+        attempt = message.get("attempt") or 0
+        if attempt > last:
+            return None
+        return "commit" if stands and attempt == last else "rollback"
 
     # -- requests ------------------------------------------------------------------------------
 

@@ -382,7 +382,7 @@ class Execution:
             "run_id": self.run_id, "fn_id": self.fn_id, "created_at": self.worker.clock.now(),
         }  # fmt: skip
         if step is not None:
-            message |= {"step_id": step.step_id, "attempt": step.attempt}
+            message |= {"step_id": step.step_id, "attempt": step.attempt, "hash": step.hash}
         self.worker.post(message)
         return loads(text)
 
