@@ -25,6 +25,7 @@ class Answer:
     status: int
     body: Any
     headers: HTTPHeaders
+    raw: bytes = b""
 
 
 class Client:
@@ -32,6 +33,7 @@ class Client:
 
     def __init__(self, http: AsyncHTTPClient, address: str, base_url: str, token: str) -> None:
         self._http, self._address, self._base_url = http, address, base_url
+        self.token = token
         self.credential = {"Authorization": f"token {token}"}
         self._sockets: list[Socket] = []
 
@@ -49,7 +51,7 @@ class Client:
         response = await self._http.fetch(request, raise_error=False)
         is_json = bool(response.body) and "json" in response.headers.get("Content-Type", "")
         body = orjson.loads(response.body) if is_json else response.body
-        return Answer(status=response.code, body=body, headers=response.headers)
+        return Answer(status=response.code, body=body, headers=response.headers, raw=response.body)
 
     async def log_in(self) -> dict[str, str]:
         """The cookies of a browser that has opened the server with its token; the XSRF token is one of them."""

@@ -43,8 +43,8 @@ def _events(text: str) -> Iterator[Any]:
     first = text[begin : begin + 1]
     if first == "{":
         event, end = _value(text, begin)
-        yield event
         _nothing_after(text, end)
+        yield event
     elif first == "[":
         yield from _array(text, begin + 1)
     elif first:
