@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from inngest_nb.errors import ChannelError
+from inngest_nb.realtime.following import Listener
 
 if TYPE_CHECKING:
     from inngest_nb.links.link import Link
@@ -79,9 +80,7 @@ class Policy:
     def _follow(
         self, channel: str, topics: list[str] | None, on_messages: Callable[[list[dict[str, Any]]], None]
     ) -> None:
-        self._stops.append(
-            self._link.follow(channel, topics, "start", on_messages, lambda gap: None, lambda error: None)
-        )
+        self._stops.append(self._link.follow(channel, topics, "start", Listener(on_messages=on_messages)).stop)
 
     def _asked(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.realtime.channels import channel_name, topic_configs, topic_names
-from inngest_nb.realtime.messages import Message
+from inngest_nb.realtime.channels import channel_name, topic_names
+from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.refs import UNSET, as_publication
 from inngest_nb.realtime.schemas import validate
-from inngest_nb.subscription import OnError, OnMessage, Since, Subscription
+from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
 from inngest_nb.worker.context import current_execution, current_step
 from inngest_nb.worker.outcome import now_us
 
@@ -50,18 +49,16 @@ class ClientRealtime:
         """Follow a channel from `since`: "now", "start", an offset or a datetime.
 
         With a declared channel and `validate`, data arrives as the topic's type; data that does not fit is reported to
-        `on_error` and left out.
+        `on_error`, or logged, and left out. Callbacks may be async; they are called one after the other.
         """
-        configs = topic_configs(channel) if validate and not isinstance(channel, str) else {}
-
-        def load(message: Message) -> Message:
-            config = configs.get(message.topic) if message.kind == "data" else None
-            return message if config is None else dataclasses.replace(message, data=config.load(message.data))
-
-        link = self._client._link()  # noqa: SLF001
-        names = topic_names(channel, topics)
         return Subscription(
-            link, channel_name(channel), names, since, load=load, on_message=on_message, on_error=on_error
+            self._client._link(),  # noqa: SLF001  # its own client
+            channel_name(channel),
+            topic_names(channel, topics),
+            since,
+            codec=Codec(channel, validate=validate),
+            on_message=on_message,
+            on_error=on_error,
         )
 
 

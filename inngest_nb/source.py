@@ -18,6 +18,7 @@ from inngest_nb.errors import (
 )
 from inngest_nb.jsontext import loads
 from inngest_nb.links import current_link
+from inngest_nb.realtime.following import Listener
 
 if TYPE_CHECKING:
     from inngest_nb.links.link import Link
@@ -49,7 +50,7 @@ class Source:
         self, channel: str, topics: list[str] | None, since: str | int, on_messages: OnMessages, on_gap: OnGap
     ) -> Callable[[], None]:
         """Follow a channel; returns the way to stop."""
-        return self._link.follow(channel, topics, since, on_messages, on_gap, lambda error: None)
+        return self._link.follow(channel, topics, since, Listener(on_messages=on_messages, on_gap=on_gap)).stop
 
     def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever `snapshot(params)` may differ; returns the way to stop."""

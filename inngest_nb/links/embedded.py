@@ -60,6 +60,7 @@ class EmbeddedLink(InProcessLink):
         self._closed = True
         atexit.unregister(self.close)
         self.worker.close()
+        self._end_followings()
         asyncio.run_coroutine_threadsafe(self._stop(), self._engine_loop).result(10)
         self._engine_thread.stop()
         if self._temporary is not None:

@@ -56,4 +56,5 @@ class HostedLink(InProcessLink):
         """Leave the engine; the server stops it."""
         self._closed = True
         self.worker.close()
+        self._end_followings()
         self._session.close()

@@ -8,46 +8,17 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from inngest_nb import errors
+from inngest_nb.links.following import Following
 from inngest_nb.protocol import Message
+from inngest_nb.realtime.following import Listener, Place
 from inngest_nb.worker import Worker
 
 MEMORY = ":memory:"  # the data directory of what is not to be kept
-OnMessages = Callable[[list[dict[str, Any]]], None]
-OnGap = Callable[[dict[str, Any]], None]
-
-
-@dataclass(slots=True, eq=False)
-class Following:
-    """A subscription as the peer keeps it, so that a new connection can go on from `next`."""
-
-    id: str
-    channel: str
-    topics: list[str] | None
-    since: str | int | dict[str, int]
-    on_messages: OnMessages
-    on_gap: OnGap
-    on_error: Callable[[str], None]
-    epoch: int | None = None
-
-    def message(self) -> Message:
-        """The subscribe message."""
-        return {
-            "op": "subscribe",
-            "id": self.id,
-            "channel": self.channel,
-            "topics": self.topics,
-            "since": self.since,
-            "epoch": self.epoch,
-        }
 
 
 class Link(ABC):
@@ -132,24 +103,28 @@ class Link(ABC):
     # -- subscriptions -------------------------------------------------------------------------
 
     def follow(
-        self,
-        channel: str,
-        topics: list[str] | None,
-        since: str | int | dict[str, int],
-        on_messages: OnMessages,
-        on_gap: OnGap,
-        on_error: Callable[[str], None],
-    ) -> Callable[[], None]:
-        """Follow a channel; callbacks come from the connection's thread. Returns the way to stop."""
-        following = Following(f"f{next(self._ids)}", channel, topics, since, on_messages, on_gap, on_error)
+        self, channel: str, topics: list[str] | None, since: Place, listener: Listener, *, epoch: int | None = None
+    ) -> Following:
+        """Follow a channel; the listener is called from the connection's thread."""
+        following = Following(self, "", channel, topics, since, listener, epoch)
+        self.begin(following)
+        return following
+
+    def begin(self, following: Following) -> None:
+        """Ask for a subscription, under a new id: what is still under way for an older one is not for it."""
+        following.id = f"f{next(self._ids)}"
         self._following[following.id] = following
         self.post(following.message())
 
-        def stop() -> None:
-            if self._following.pop(following.id, None) is not None:
-                self.post({"op": "unsubscribe", "id": following.id})
+    def unfollow(self, following: Following) -> None:
+        """Ask for nothing more of a subscription."""
+        if self._following.pop(following.id, None) is not None:
+            self.post({"op": "unsubscribe", "id": following.id})
 
-        return stop
+    def _end_followings(self) -> None:
+        for following in list(self._following.values()):
+            self._following.pop(following.id, None)
+            following.listener.on_end(None)
 
     # -- in ------------------------------------------------------------------------------------
 
@@ -183,18 +158,8 @@ class Link(ABC):
 
     def _followed(self, message: Message) -> None:
         following = self._following.get(message.get("id", ""))
-        if following is None:
-            return
-        if message["op"] == "messages":
-            following.since = message["next"]
-            following.on_messages([orjson.loads(m) if isinstance(m, bytes) else m for m in message["messages"]])
-        elif message["op"] == "gap":
-            following.since = message["to"]
-            following.on_gap(message)
-        elif message["op"] == "subscribed":
-            following.epoch, following.since = message["epoch"], message["next"]
-        else:
-            following.on_error(message["error"])
+        if following is not None:
+            following.heard(message)
 
     def refused(self, error: dict[str, str]) -> None:
         """The engine does not take a function; say it where somebody may look."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import random
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from inngest_nb.protocol import SUBPROTOCOL, Message
 from inngest_nb.store.lock import held_by
 
 _FIRST_ANSWER_S = 10.0
+_GOODBYE_S = 1.0
 _BACKOFF_S = (0.1, 2.0)
 _MAX_FRAME = 64 * 1024 * 1024
 _log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class ServerLink(Link):
         self._link_thread = LoopThread("inngest-nb link")
         self._loop = self._link_thread.loop
         self._socket: WebSocketClientConnection | None = None
+        self._serving: Future[None] | None = None
         self._closed = False
         self.connected = False
         self._engine_id: str | None = None
@@ -59,7 +63,7 @@ class ServerLink(Link):
             self._halt()
             raise LinkError(f"the Jupyter server at {server.url} did not answer within {_FIRST_ANSWER_S:g} s") from None
         self.data_dir = Path(ready["data_dir"])
-        asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
+        self._serving = asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
         atexit.register(self.close)
 
     # -- the connection ------------------------------------------------------------------------
@@ -78,6 +82,7 @@ class ServerLink(Link):
         _say_at_once(socket)
         frame = await self._greet(socket)
         if frame is None:
+            socket.close()
             raise LinkError(
                 f"the Jupyter server at {self._server.url} closed the connection: {socket.close_reason or 'no reason given'}"
             )
@@ -105,8 +110,9 @@ class ServerLink(Link):
     async def _serve(self) -> None:
         while not self._closed:
             await self._read_all()
-            self.connected, self._socket = False, None
+            self._drop_socket()
             if not self._closed:
+                self._tell_lost(None)
                 await self._reconnect()
 
     async def _read_all(self) -> None:
@@ -124,13 +130,25 @@ class ServerLink(Link):
             await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  # jitter
             delay = min(delay * 2, most)
             self._server = find_server() or self._server
+            for following in list(self._following.values()):
+                following.listener.on_connecting()
             try:
                 await self._connect()
             except LinkError as exc:
                 _log.debug("%s", exc)
+                self._tell_lost(exc)
                 continue
             self._repeat()
             return
+
+    def _drop_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self.connected, self._socket = False, None
+
+    def _tell_lost(self, error: LinkError | None) -> None:
+        for following in list(self._following.values()):
+            following.listener.on_lost(error)
 
     # -- out -----------------------------------------------------------------------------------
 
@@ -182,14 +200,14 @@ class ServerLink(Link):
         self._closed = True
         atexit.unregister(self.close)
         self.worker.close()
+        self._end_followings()
         self._halt()
 
     def _halt(self) -> None:
-        def stop() -> None:
-            if self._socket is not None:
-                self._socket.close()
-
-        self._loop.call_soon_threadsafe(stop)
+        if self._serving is not None and self._socket is not None:
+            self._loop.call_soon_threadsafe(self._socket.close)
+            with contextlib.suppress(TimeoutError):
+                self._serving.result(_GOODBYE_S)  # the server's answer to the close
         self._link_thread.stop()
 
 

@@ -122,7 +122,7 @@ def validate(ref: TopicRef[Any], data: object) -> str:
     try:
         plain = ref.config.dump(data)
     except ValidationError as exc:
-        raise SchemaError(_field_errors(ref, exc)) from exc
+        raise SchemaError(field_errors(ref, exc, "nothing was sent")) from exc
     except PydanticSerializationError as exc:
         raise SchemaError(f"data for {ref.label} does not fit {_type_name(ref.config.type)}: {exc}") from exc
     text = _encode(ref, plain)
@@ -192,14 +192,15 @@ def _not_finite(value: object, path: str) -> Iterator[str]:
             return  # dates, uuids, enums: orjson wrote them as strings
 
 
-def _field_errors(ref: TopicRef[Any], exc: ValidationError) -> str:
+def field_errors(ref: TopicRef[Any], exc: ValidationError, outcome: str) -> str:
+    """Say which fields of data do not fit a topic, and what became of it."""
     errors = exc.errors(include_url=False)
     lines = [
         f"  {_path(error['loc'])}: {error['msg']}, got {_short(error['input'])}" for error in errors[:_SHOWN_ERRORS]
     ]
     if len(errors) > _SHOWN_ERRORS:
         lines.append(f"  and {len(errors) - _SHOWN_ERRORS} more")
-    return "\n".join([f"data for {ref.label} does not fit {_type_name(ref.config.type)}; nothing was sent", *lines])
+    return "\n".join([f"data for {ref.label} does not fit {_type_name(ref.config.type)}; {outcome}", *lines])
 
 
 def _path(location: tuple[int | str, ...]) -> str:

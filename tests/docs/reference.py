@@ -25,7 +25,7 @@ from inngest_nb.history.frames import HistoryFrame
 from inngest_nb.hub import hub, subscription
 from inngest_nb.lint import Finding
 from inngest_nb.publishing import ClientRealtime
-from inngest_nb.subscription import Subscription
+from inngest_nb.realtime.subscription import Subscription
 from inngest_nb.types import SendEventsResult
 from inngest_nb.worker import steps, steps_sync
 from inngest_nb.worker.approval import Decision

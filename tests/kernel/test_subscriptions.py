@@ -1,0 +1,100 @@
+"""Subscriptions over a real Jupyter server that is killed under them and started again on the same files."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import inngest_nb
+from inngest_nb import links
+from tests.support.kernels import KernelServer
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.kernel
+MESSAGES = 3_000
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[KernelServer]:
+    with KernelServer(tmp_path / "jupyter") as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: KernelServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[inngest_nb.Inngest]:
+    """A client in this process, led to the server."""
+    for name, value in server.leads_here.items():
+        monkeypatch.setenv(name, value)
+    yield inngest_nb.Inngest(app_id="app", engine="server")
+    links.close_links()
+
+
+def publish(client: inngest_nb.Inngest, numbers: Iterator[int]) -> None:
+    """Publish one after the other; a publish that finds no server waits for it."""
+    for number in numbers:
+        client.realtime.publish_sync(inngest_nb.realtime.channel("news", topics={"n": int}).n, number)
+
+
+def test_readers_of_every_kind_see_each_message_once_across_deaths_of_the_server(
+    server: KernelServer, client: inngest_nb.Inngest
+) -> None:
+    news = inngest_nb.realtime.channel("news", topics={"n": int})
+    seen: dict[str, list[tuple[int, int]]] = {"callback": [], "for": [], "async for": []}
+
+    def take(kind: str, message: inngest_nb.realtime.Message) -> bool:
+        assert message.offset is not None
+        seen[kind].append((message.offset, message.data))
+        return len(seen[kind]) == MESSAGES
+
+    def loop() -> None:
+        for message in subscription:
+            if take("for", message):
+                return
+
+    async def async_loop() -> None:
+        async for message in subscription:
+            if random.random() < 0.01:
+                await asyncio.sleep(0.02)  # a reader that is slower than the channel
+            if take("async for", message):
+                return
+
+    subscription = client.realtime.subscribe(channel=news, since="start").ready()
+    client.realtime.subscribe(channel=news, since="start", on_message=lambda message: take("callback", message))
+    threads = [threading.Thread(target=loop), threading.Thread(target=lambda: asyncio.run(async_loop()))]
+    threads.append(threading.Thread(target=publish, args=(client, iter(range(MESSAGES)))))
+    for thread in threads:
+        thread.start()
+    for reached in (300, 900, 1_500):
+        until(lambda reached=reached: len(seen["callback"]) >= reached, within_s=60)  # type: ignore[misc]
+        server.kill()
+        server.start()
+    until(lambda: all(len(found) == MESSAGES for found in seen.values()), within_s=60)
+    for thread in threads:
+        thread.join(10)
+    for kind, found in seen.items():
+        assert found == [(number, number) for number in range(MESSAGES)], kind
+
+
+def test_what_happens_to_the_connection_is_told(server: KernelServer, client: inngest_nb.Inngest) -> None:
+    told: list[str] = []
+    listener = inngest_nb.realtime.following.Listener(
+        on_open=lambda following, epoch: told.append("open"),
+        on_connecting=lambda: told.append("connecting"),
+        on_lost=lambda error: told.append("lost" if error is None else f"lost: {type(error).__name__}"),
+        on_end=lambda error: told.append("end"),
+    )
+    client._link().follow("news", None, "now", listener)
+    until(lambda: told == ["open"])
+    server.kill()
+    until(lambda: len(told) >= 4)
+    server.start()
+    until(lambda: told[-1] == "open", within_s=60)
+    assert told[:4] == ["open", "lost", "connecting", "lost: LinkError"]
+    assert told[-2:] == ["connecting", "open"]
+    links.close_links()
+    assert told[-1] == "end"

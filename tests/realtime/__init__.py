@@ -1,0 +1,1 @@
+"""Subscribing, the hook, and what they stand on."""
