@@ -43,7 +43,7 @@ class JupyterServer:
         self.root, self.home, self.log = folder / "root", folder / "home", folder / "server.log"
         self.root.mkdir(parents=True)
         self.home.mkdir()
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}{BASE_URL}"
         self._app, self._arguments = app, arguments
         self._environment = _environment(self.home) | (environment or {})
@@ -129,7 +129,8 @@ def _environment(home: Path) -> dict[str, str]:
     return kept | {name: str(path) for name, path in folders.items()} | fonts | {"PYTHONPATH": str(REPOSITORY)}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
