@@ -44,7 +44,22 @@ function drawBeside(scene: Scene, facts: Facts): void {
   }
 }
 
-function act(scene: Scene, box: HTMLElement): void {
+/** Types, chooses or ticks as a person would. */
+async function fill(box: HTMLElement, fields: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, value] of Object.entries(fields)) {
+    const input = box.querySelector<HTMLInputElement>(`[data-path="${path}"] :is(input, select, textarea)`);
+    if (!input) throw new Error(`no field ${path}`);
+    if (input.type === "checkbox") input.click();
+    else {
+      input.value = value;
+      input.dispatchEvent(new Event(input.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
+    }
+    await frame();
+  }
+}
+
+async function act(scene: Scene, box: HTMLElement): Promise<void> {
+  if (scene.fill) await fill(box, scene.fill);
   if (scene.select) box.querySelector<HTMLElement>(`[data-hash="${scene.select}"]`)?.click();
   if (scene.click) [...box.querySelectorAll("button")].find((button) => (button.ariaLabel ?? button.textContent ?? "").startsWith(scene.click ?? ""))?.click();
   if (scene.back) box.querySelector<HTMLElement>(".inb-scroll")?.scrollTo(0, 0);

@@ -14,6 +14,10 @@ export interface Recording {
   readonly link?: LinkState;
   /** Requests that never get an answer, for pictures of sending. */
   readonly mute?: boolean;
+  /** The person may look but not change anything. */
+  readonly readonly?: boolean;
+  /** What the server says to whatever is sent. */
+  readonly refusal?: Reply;
 }
 
 export class ReplayLink implements Link {
@@ -30,11 +34,16 @@ export class ReplayLink implements Link {
   }
 
   request(method: "GET" | "POST", path: string): Promise<Reply> {
-    const { runs = {}, steps = {}, mute } = this.recording;
+    const { runs = {}, steps = {}, mute, refusal } = this.recording;
+    if (method === "POST" && refusal) return Promise.resolve(refusal);
     if (method === "POST") return mute ? new Promise(() => undefined) : Promise.resolve({ status: 200, body: { ids: [] } });
     const [, run, , hash] = path.split("/");
     const found = hash === undefined ? runs[run ?? ""] : steps[hash];
     return Promise.resolve(found ? { status: 200, body: found } : { status: 404, body: null });
+  }
+
+  mayWrite(): Promise<boolean> {
+    return Promise.resolve(this.recording.readonly !== true);
   }
 
   state(): LinkState {

@@ -1,4 +1,5 @@
 /** Every state of every view, as recordings. */
+import { APPROVAL_SCENES } from "./approval-scenes";
 import type { Recording } from "./replay";
 import { CHANNEL, FAILURE, RUN, Story, T0, TEXT } from "./story";
 
@@ -14,6 +15,8 @@ export interface Scene {
   readonly beside?: string;
   readonly select?: string;
   readonly click?: string;
+  /** What is typed, chosen or ticked in the fields of a form, by their path; before `click`. */
+  readonly fill?: Readonly<Record<string, string>>;
   /** Scrolls the text back to its top. */
   readonly back?: boolean;
 }
@@ -202,5 +205,6 @@ export const SCENES: readonly Scene[] = [
   { id: "a-lost", view: "approval", title: "Disconnected", params: approval, recording: record(plain(), 209_900, lost(209_900)) },
   { id: "a-answered", view: "approval", title: "Answered", params: approval, recording: record(answers(), 920_000) },
   { id: "a-saved", view: "approval", title: "Saved", params: approval, initial: savedInitial(asked()), recording: record(new Story(), 240_000, SAVED) },
+  ...APPROVAL_SCENES,
   { id: "a-empty", view: "approval", title: "Empty", params: approval, recording: record(new Story(), 0) },
 ];

@@ -1,6 +1,6 @@
 /** The links a view may have: to the page's server, through the widget's comm, or to nothing but what was saved. */
 import type { ClientState, RealtimeClient } from "./client";
-import { pageRequest } from "./page";
+import { mayWrite, pageRequest } from "./page";
 import { Feed, parseFrame, type Link, type LinkState, type Reply, type Sink, type Subscribe } from "./protocol";
 
 /** The part of anywidget's model that a link needs. */
@@ -30,6 +30,10 @@ export class ServerLink implements Link {
 
   request(method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> {
     return pageRequest(method, path, body, headers);
+  }
+
+  mayWrite(): Promise<boolean> {
+    return mayWrite();
   }
 
   state(): LinkState {
@@ -185,6 +189,11 @@ export class AutoLink implements Link {
 
   request(method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> {
     return this.link.request(method, path, body, headers);
+  }
+
+  mayWrite(): Promise<boolean> {
+    // Over the comm the kernel acts, with its own right.
+    return this.link instanceof ServerLink ? this.link.mayWrite() : Promise.resolve(true);
   }
 
   state(): LinkState {

@@ -82,6 +82,25 @@ export async function pageRequest(method: string, path: string, body?: unknown,
   return { status: response.status, body: await response.json().catch(() => null) };
 }
 
+let writing: Promise<boolean> | undefined;
+
+/** Whether Jupyter lets this person change something of ours; in doubt the server says so when it is tried. */
+export function mayWrite(): Promise<boolean> {
+  writing ??= askWhetherToWrite().catch(() => true);
+  return writing;
+}
+
+async function askWhetherToWrite(): Promise<boolean> {
+  const base = baseUrl();
+  if (!base) return true;
+  const query = encodeURIComponent(JSON.stringify({ inngest: ["write"] }));
+  const response = await fetch(new URL(`api/me?permissions=${query}`, base.href.endsWith("/") ? base : `${base.href}/`), {
+    credentials: "same-origin", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  });
+  const granted: unknown = dict(dict(await response.json()).permissions).inngest;
+  return !response.ok || (Array.isArray(granted) && granted.includes("write"));
+}
+
 function xsrf(): string {
   return /(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }

@@ -36,6 +36,8 @@ export interface Link {
   subscribe(request: Subscribe, sink: Sink): () => void;
   /** Rejects only when no answer came; an answer of any status resolves. */
   request(method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
+  /** Whether this person may do what changes something; links that cannot know are silent. */
+  mayWrite?(): Promise<boolean>;
   state(): LinkState;
   onState(listener: () => void): () => void;
   retryNow(): void;

@@ -82,6 +82,9 @@ export function waitOf(question: Question, model: RunModel | undefined): StepSta
 /** A click that has not been confirmed yet. */
 export interface Pending {
   readonly approved: boolean;
+  /** What was filled in, where the question has a form. */
+  readonly data?: unknown;
+  readonly reason?: string;
   readonly id: string;
   readonly clickedAt: number;
   readonly phase: "sending" | "kept" | "sent" | "refused";
@@ -90,7 +93,7 @@ export interface Pending {
 
 export type QuestionPhase =
   | "opening" | "open" | "sending" | "kept" | "expired"
-  | "approved" | "rejected" | "answered" | "timed_out" | "withdrawn";
+  | "approved" | "rejected" | "answered" | "returned" | "timed_out" | "withdrawn";
 
 export interface QuestionView {
   readonly question: Question;
@@ -104,16 +107,22 @@ export interface QuestionView {
   readonly overruled: boolean;
 }
 
+/** The questions that were asked again because an answer did not pass: each by its id. */
+export function askedAgain(questions: readonly Question[]): ReadonlySet<string> {
+  return new Set(questions.map((question) => question.data.again).filter((id) => typeof id === "string"));
+}
+
 export function viewQuestion(question: Question, model: RunModel | undefined, pending: Pending | undefined,
-  now: number): QuestionView {
+  now: number, again: ReadonlySet<string> = new Set()): QuestionView {
   const wait = waitOf(question, model);
-  const phase = phaseOf(question, wait, model, pending, now);
+  const known = phaseOf(question, wait, model, pending, now);
+  const phase = known === "approved" && again.has(String(question.data.question_id)) ? "returned" : known;
   return {
     question, phase, wait, pending,
     deadline: wait?.wait?.expires_at,
     by: wait?.answered?.user ?? (phase === "withdrawn" ? model?.run?.cancelled_by : undefined),
     settledAt: wait?.answered?.ts || wait?.ended_at || (phase === "withdrawn" ? model?.run?.ended_at : undefined),
-    overruled: pending !== undefined && isSettled(phase) && phase !== (pending.approved ? "approved" : "rejected"),
+    overruled: pending !== undefined && isSettled(phase) && known !== (pending.approved ? "approved" : "rejected"),
   };
 }
 
@@ -136,7 +145,7 @@ function answeredPhase(wait: StepState): QuestionPhase {
 }
 
 export function isSettled(phase: QuestionPhase): boolean {
-  return ["approved", "rejected", "answered", "timed_out", "withdrawn"].includes(phase);
+  return ["approved", "rejected", "answered", "returned", "timed_out", "withdrawn"].includes(phase);
 }
 
 /** Questions that look like one only by chance have no wait; without a topic to say so they are not shown. */

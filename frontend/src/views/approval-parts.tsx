@@ -8,7 +8,7 @@ import { Prose } from "./prose";
 
 const DRAFT_FIELDS = ["draft", "text", "content", "output", "answer", "context", "body", "details", "description"];
 /** Fields that steer the exchange and say nothing to the person who decides. */
-const SILENT = new Set(["message", "question", "prompt", "event", "schema", "approved", "kind", "type", "timeout", "expires_at"]);
+const SILENT = new Set(["message", "question", "prompt", "event", "schema", "approved", "kind", "type", "timeout", "expires_at", "draft", "errors", "again"]);
 const LONG = 220;
 const MOST_FACTS = 8;
 

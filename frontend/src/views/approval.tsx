@@ -1,22 +1,21 @@
 /** Approval: one question at a time, in full; the rest of the queue one key away. */
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
 import * as format from "../format";
 import { isSettled, type QuestionView } from "../state/questions";
 import { past, STATUS, type Status } from "../status";
 import { Answered } from "./answered";
 import type { ApprovalController } from "./approval-controller";
-import { Draft, Markdown, QuestionFacts } from "./approval-parts";
 import { connectionOf, type Connection } from "./env";
 import { useController, useTick } from "./hooks";
+import { QuestionCard } from "./question";
 import { Banner, Card, Empty, Head, Id, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
 
-const LAST_MINUTE_MS = 60_000;
+export const LAST_MINUTE_MS = 60_000;
 const SENDING: Status = { value: "sending", word: "Sending", glyph: "running", role: "run" };
 const OPENING: Status = { value: "opening", word: "Opening", glyph: "person", role: "idle" };
 const NONE_OPEN: Status = { value: "none", word: "None open", glyph: "person", role: "idle" };
 
-interface Shown {
+export interface Shown {
   readonly controller: ApprovalController;
   readonly connection: Connection;
   readonly open: readonly QuestionView[];
@@ -35,13 +34,12 @@ export function Approval({ controller }: { controller: ApprovalController }): JS
   const shown: Shown = { controller, connection, open, current, now };
   useTick(env.still || connection.value === "saved" || !current ? null : current.phase === "sending" ? 100 : 500);
   const status = statusOf(current);
-  const body = useRef<HTMLDivElement>(null);
   return (
     <Card view="approval" label={`Questions on ${controller.channel}`} status={status} connection={connection} onKeyDown={(event) => keys(event, shown)}>
       <ApprovalHead {...shown} status={connection.value === "saved" ? past(status) : status} />
       {current && connection.value !== "saved" && <DeadlineBar view={current} now={now} />}
       <Banners {...shown} problem={state.problem} />
-      <div ref={body}>
+      <div>
         {current && <QuestionCard key={current.question.key} {...shown} view={current} />}
         <Answered views={views} now={now} below={current !== undefined} controller={controller} />
         {views.length === 0 && <Nobody saved={connection.value === "saved"} />}
@@ -115,6 +113,12 @@ function Banners({ controller, connection, current, now, problem }: Shown & { pr
           <strong>{pending?.approved ? "Approve" : "Reject"} is kept here</strong> and sent as soon as the server answers.{deadline}
         </Banner>
       )}
+      {current && !controller.state.allowed && connection.value !== "saved" && (
+        <Banner role="idle" icon="person">You may read this question but not answer it: that needs the right to write to inngest on this server.</Banner>
+      )}
+      {typeof current?.question.data.again === "string" && controller.problems(current.question).length > 0 && !controller.state.tried.has(current.question.key) && (
+        <Banner role="bad" icon="undo">The function did not take the answer before. What it found wrong stands beside the fields.</Banner>
+      )}
       {pending?.phase === "refused" && <ProblemBanner sentence={`Your answer was not taken. ${pending.sentence ?? ""}`} />}
       <SavedBanner env={env} connection={connection} />
       <ProblemBanner sentence={problem} />
@@ -122,62 +126,11 @@ function Banners({ controller, connection, current, now, problem }: Shown & { pr
   );
 }
 
-function QuestionCard({ view, ...shown }: Shown & { view: QuestionView }): JSX.Element {
-  const { controller, connection } = shown;
-  const id = `inb-q-${view.question.run_id}-${view.question.at}`;
-  return (
-    <form class="inb-question" aria-describedby={id} data-key={view.question.key} onSubmit={(event) => event.preventDefault()}>
-      <Markdown class="q" id={id} text={view.question.text} />
-      <Draft data={view.question.data} />
-      <QuestionFacts data={view.question.data} />
-      {connection.value !== "saved" && <Buttons view={view} controller={controller} connection={connection} open={shown.open} now={shown.now} />}
-    </form>
-  );
-}
-
-function Buttons({ view, controller, connection, open, now }: {
-  view: QuestionView; controller: ApprovalController; connection: Connection; open: readonly QuestionView[]; now: number;
-}): JSX.Element {
-  const { phase, pending } = view;
-  const idle = phase === "open";
-  const when = connection.stale ? " when connected" : "";
-  const sending = phase === "sending" || phase === "kept";
-  const next = open[(open.indexOf(view) + 1) % open.length];
-  return (
-    <div class="inb-btns">
-      <button type="button" class="inb-b primary" aria-disabled={!idle} onClick={() => controller.answer(view, true)}>
-        {sending && pending?.approved ? "Approving…" : `Approve${when}`}
-        {idle && !when && <kbd aria-hidden="true">{commandKey()}↵</kbd>}
-      </button>
-      <button type="button" class="inb-b bad s-bad" aria-disabled={!idle} onClick={() => controller.answer(view, false)}>
-        {sending && pending && !pending.approved ? "Rejecting…" : `Reject${when}`}
-      </button>
-      {next && next !== view && (
-        <button type="button" class="inb-b text" onClick={() => controller.choose(next.question.key)}>Next question</button>
-      )}
-      <span class="hint">{hint(view, connection, now)}</span>
-    </div>
-  );
-}
-
-function hint(view: QuestionView, connection: Connection, now: number): string {
-  if (view.phase === "opening") return "Opening…";
-  if (view.phase === "sending" || view.phase === "kept") return "Counted once, however often it is delivered";
-  if (view.phase === "expired") return "The time is up";
-  if (view.deadline !== undefined && view.deadline - now < LAST_MINUTE_MS) return "After that the step returns None";
-  if (connection.value === "kernel") return "Goes through the kernel: a busy kernel delays it";
-  return connection.live ? "Goes straight to the server, even while the kernel is busy" : "";
-}
-
-function commandKey(): string {
-  return /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl ";
-}
-
 function keys(event: KeyboardEvent, { controller, open, current }: Shown): void {
   if (!current) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    controller.answer(current, true);
+    approve(controller, current, event.currentTarget as HTMLElement);
     return;
   }
   const field = (event.target as HTMLElement).closest("input, select, textarea");
@@ -185,6 +138,12 @@ function keys(event: KeyboardEvent, { controller, open, current }: Shown): void 
   const step = event.key === "n" ? 1 : event.key === "p" ? -1 : 0;
   const next = step && open[(open.indexOf(current) + step + open.length) % open.length];
   if (next) controller.choose(next.question.key);
+}
+
+/** Sends the answer; where the form is wrong the reader is taken to the first place. */
+export function approve(controller: ApprovalController, view: QuestionView, card: HTMLElement | null): void {
+  if (controller.answer(view, true)) return;
+  requestAnimationFrame(() => requestAnimationFrame(() => card?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus()));
 }
 
 function Nobody({ saved }: { saved: boolean }): JSX.Element {
