@@ -1,53 +1,10 @@
 // @vitest-environment happy-dom
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { mount, type Mounted } from "../src/mount";
-import { Facts } from "../src/realtime/facts";
-import type { Link, Reply } from "../src/realtime/protocol";
-import { ReplayLink, replayEnv, type Recording } from "../gallery/replay";
-import { SCENES, type Scene } from "../gallery/scenes";
+import { describe, expect, it, vi } from "vitest";
+import { mount } from "../src/mount";
+import { replayEnv } from "../gallery/replay";
+import { SCENES } from "../gallery/scenes";
 import { T } from "./build";
-
-let mounted: Mounted[] = [];
-afterEach(() => {
-  for (const view of mounted) view.dispose();
-  mounted = [];
-  document.body.replaceChildren();
-});
-
-interface Drawn {
-  readonly root: HTMLElement;
-  readonly link: ReplayLink;
-  readonly posts: { path: string; body: unknown; headers: Record<string, string> | undefined }[];
-}
-
-async function draw(scene: Pick<Scene, "view" | "params" | "initial"> & { recording: Recording }, replies: (Reply | null)[] = []): Promise<Drawn> {
-  const el = document.body.appendChild(document.createElement("div"));
-  const env = replayEnv(scene.recording, new Facts());
-  const link = env.link as ReplayLink;
-  const posts: Drawn["posts"] = [];
-  const get = link.request.bind(link);
-  const request: Link["request"] = (method, path, body, headers) => {
-    if (method === "GET") return get(method, path);
-    posts.push({ path, body, headers });
-    const reply = replies.shift();
-    return reply === null ? Promise.reject(new Error("down")) : reply ? Promise.resolve(reply) : new Promise(() => undefined);
-  };
-  Object.assign(link, { request });
-  mounted.push(mount(el, { view: scene.view, params: scene.params, initial: scene.initial ?? {} }, env));
-  await vi.waitFor(() => expect(el.querySelector(".inb-live")).not.toBeNull());
-  await settle();
-  return { root: el.querySelector<HTMLElement>(".inb-live") ?? el, link, posts };
-}
-
-const settle = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))));
-const scene = (id: string): Scene => SCENES.find((candidate) => candidate.id === id) ?? (() => { throw new Error(id); })();
-const button = (root: HTMLElement, name: string): HTMLButtonElement => {
-  const found = [...root.querySelectorAll("button")].find((b) => (b.getAttribute("aria-label") ?? accessibleText(b)) === name);
-  if (!found) throw new Error(`no button ${name} in ${root.textContent}`);
-  return found;
-};
-const accessibleText = (element: Element): string =>
-  [...element.childNodes].filter((node) => !(node instanceof Element && node.getAttribute("aria-hidden"))).map((node) => node.textContent).join("").trim();
+import { accessibleText, button, draw, scene, settle } from "./draw";
 
 /** A run that asks question i, answered or not. */
 function waiting(run_id: string, i: number, answered: boolean): object {
@@ -80,8 +37,9 @@ describe("odd data", () => {
   it.each(views.flatMap((view) => odd.map((value) => [String(view), JSON.stringify(value), view, value] as const)))(
     "%s with %s draws something", (_, __, view, value) => {
       const el = document.body.appendChild(document.createElement("div"));
-      mounted.push(mount(el, { view, params: value, initial: value }, replayEnv({ channels: {}, now: 0 })));
+      const drawn = mount(el, { view, params: value, initial: value }, replayEnv({ channels: {}, now: 0 }));
       expect(el.textContent).not.toBe("");
+      drawn.dispose();
     });
 });
 

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { formOf, type AnswerForm } from "../state/answer-form";
-import { byField, edits } from "../state/form";
+import { byField, edits, type Held } from "../state/form";
 import type { QuestionView } from "../state/questions";
 import { Draft, Markdown, QuestionFacts } from "./approval-parts";
 import { approve, LAST_MINUTE_MS, type Shown } from "./approval";
@@ -37,7 +37,8 @@ function QuestionForm({ view, form, controller, id, disabled }: Props & { form: 
   const { question } = view;
   const held = controller.filled(question) ?? form.initial;
   const problems = byField(form.field, controller.problems(question));
-  const props = { path: [], held, before: form.initial, change: (next: typeof held) => controller.fill(question, next) };
+  const change = (update: (held: Held) => Held): void => controller.fill(question, update(controller.filled(question) ?? form.initial));
+  const props = { path: [], held, before: form.initial, change };
   return (
     <Form.Provider value={{ id, problems, disabled }}>
       {form.field.kind === "group"

@@ -24,7 +24,8 @@ export interface FieldProps<F extends Field = Field> {
   readonly held: Held;
   /** What the field held at first; undefined for one that was not there. */
   readonly before: Held | undefined;
-  readonly change: (held: Held) => void;
+  /** Takes how the value changes and not what it becomes: two changes may come between two pictures. */
+  readonly change: (update: (held: Held) => Held) => void;
 }
 
 /** What an input needs to be tied to its label, help and problem. */
@@ -48,7 +49,7 @@ export function Fields({ field, path, held, before, change }: FieldProps<Field &
     <div class="inb-form">
       {field.fields.map((inner) => (
         <FieldBox key={inner.name} field={inner} path={[...path, inner.name]} held={values[inner.name] ?? ""} before={first?.[inner.name]}
-          change={(next) => change({ ...values, [inner.name]: next })} />
+          change={(update) => change((all) => ({ ...(all as typeof values), [inner.name]: update((all as typeof values)[inner.name] ?? "") }))} />
       ))}
     </div>
   );
@@ -171,18 +172,19 @@ function Optional({ edited, ...props }: FieldProps<Field & { kind: "switch" }> &
   const now = held as Switch;
   const id = `${idOf(form, path)}-set`;
   const inner: Field = { ...field.inner, name: field.name, title: field.title, help: field.help };
+  const within = (update: (held: Held) => Held): void => change((all) => ({ on: true, held: update((all as Switch).held) }));
   const was = (before as Switch | undefined)?.on ? (before as Switch).held : undefined;
   return (
     <>
       <div class="inb-optional">
         <input type="checkbox" role="switch" id={id} checked={now.on} disabled={disabled} aria-label={`${field.title}: set`}
-          onChange={() => change({ ...now, on: !now.on })} />
+          onChange={() => change((all) => ({ ...(all as Switch), on: !(all as Switch).on }))} />
         {now.on ? null : <Head {...props} id={`${id}-label`} htmlFor={id} edited={edited}><span class="kind">not set</span></Head>}
       </div>
       {now.on && (inner.kind === "group"
-        ? <Group {...props} field={inner} held={now.held} before={was} change={(next) => change({ on: true, held: next })} problem={undefined} />
+        ? <Group {...props} field={inner} held={now.held} before={was} change={within} problem={undefined} />
         : <div class="behind"><Plain {...props} field={inner} held={now.held} before={edited ? was : now.held} edited={edited}
-            change={(next) => change({ on: true, held: next })} /></div>)}
+            change={within} /></div>)}
     </>
   );
 }
