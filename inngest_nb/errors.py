@@ -28,6 +28,7 @@ InngestError
 ├── DataDirLocked                a second engine on one data directory
 ├── JournalUnavailable           the journal cannot be written now; nothing was acknowledged
 ├── JournalCorrupt               the journal's file is damaged
+├── TraceExportFailed            a collector that did not take spans
 └── (control flow, part of the official API)
     ├── NonRetriableError, RetryAfterError
     └── StepError                a step that used up its attempts
@@ -72,6 +73,7 @@ __all__ = [
     "StepNestedError",
     "TokenError",
     "TokenExpired",
+    "TraceExportFailed",
 ]
 
 
@@ -280,6 +282,12 @@ class JournalCorrupt(InngestError):
     """The journal's file is damaged."""
 
     code = "journal_corrupt"
+
+
+class TraceExportFailed(InngestError):
+    """A collector did not take the spans that the history exported to it."""
+
+    code = "trace_export_failed"
 
 
 class _RaisedByUsers(InngestError):

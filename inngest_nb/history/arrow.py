@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from inngest_nb.history.messages import MessageColumns
 from inngest_nb.history.tables import TABLES, Column
 
-__all__ = ["given_as", "require_arrow", "table_of_messages", "table_of_rows", "write_parquet"]
+if TYPE_CHECKING:
+    from inngest_nb.history.frames import HistoryFrame
+    from inngest_nb.history.messages import MessageColumns
+
+__all__ = ["given_as", "read_parquet", "require_arrow", "table_of_messages", "table_of_rows", "write_parquet"]
 
 
 def require_arrow() -> Any:
@@ -73,6 +77,28 @@ def table_of_messages(messages: MessageColumns) -> Any:
 def write_parquet(table: Any, path: Any) -> None:
     """Write an Arrow table with its schema's marks."""
     require_arrow().parquet.write_table(table, path)
+
+
+def read_parquet(path: str | Path) -> HistoryFrame:
+    """Return an exported file as the frame that it was: the same columns, dtypes and objects.
+
+    Raises
+    ------
+    ValueError
+        If it is not a file that `History.export` wrote.
+    """
+    from inngest_nb.history import frames
+
+    stored = require_arrow().parquet.read_table(path)
+    table = (stored.schema.metadata or {}).get(b"inngest_nb.table", b"").decode()
+    if table not in TABLES:
+        raise ValueError(f"{path} was not written by History.export: its schema names no table of the history")
+    return frames.frame_of_columns(table, [_values(column, stored[column.name]) for column in TABLES[table]])
+
+
+def _values(column: Column, stored: Any) -> Any:
+    """Return what a column holds as SQLite gives it: times and spans in microseconds."""
+    return stored.cast("int64").to_pylist() if column.kind in ("time", "span") else stored.to_pylist()
 
 
 def _array(pa: Any, column: Column, values: Any) -> Any:

@@ -13,7 +13,7 @@ from inngest_nb.history.messages import MessageColumns
 from inngest_nb.history.reading import unless_collected
 from inngest_nb.history.tables import IDS, TABLES, Column
 
-__all__ = ["HistoryFrame", "array_of", "frame_of_messages", "frame_of_rows", "parse_json"]
+__all__ = ["HistoryFrame", "array_of", "frame_of_columns", "frame_of_messages", "frame_of_rows", "parse_json"]
 
 # Before pandas 3 "str" would turn a missing value into the text "None".
 _TEXT = "str" if int(pd.__version__.partition(".")[0]) >= 3 else "object"
@@ -98,9 +98,14 @@ def _yielding(frame: HistoryFrame, other: HistoryFrame) -> HistoryFrame:
 
 def frame_of_rows(table: str, rows: Sequence[Sequence[Any]], *, parsed: bool = False) -> HistoryFrame:
     """Make the frame of a table from rows as SQLite gives them, with JSON as text unless it is `parsed`."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(TABLES[table])
+    return frame_of_columns(table, columns, parsed=parsed)
+
+
+def frame_of_columns(table: str, values: Sequence[Sequence[Any]], *, parsed: bool = False) -> HistoryFrame:
+    """Make the frame of a table from the values of its columns."""
     columns = TABLES[table]
     with unless_collected():
-        values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(columns)
         if not parsed:
             values = [parse_json(v) if c.kind == "json" else v for c, v in zip(columns, values, strict=True)]
         return _frame(table, [array_of(column, given) for column, given in zip(columns, values, strict=True)])

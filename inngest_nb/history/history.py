@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
@@ -25,6 +25,8 @@ from inngest_nb.history.reading import SQL, connected, rows_of
 from inngest_nb.history.tables import STORED, index_of
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
     from inngest_nb.history.frames import HistoryFrame
     from inngest_nb.history.messages import MessageColumns
     from inngest_nb.history.streams import StreamKey, StreamText
@@ -35,6 +37,7 @@ __all__ = ["History", "open"]
 To = Literal["pandas", "arrow", "polars"]
 Other = Literal["arrow", "polars"]
 _OPEN = frozenset({"queued", "running", "waiting"})
+_RUNS_AT_ONCE = 200  # about one request to a collector
 
 
 class History:
@@ -220,6 +223,56 @@ class History:
         for table in STORED:
             arrow.write_parquet(getattr(self, table)(to="arrow"), folder / f"{table}.parquet")
         return folder
+
+    @takes(RunFilters)
+    def export_traces(
+        self,
+        to: str | Path | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bool = False,
+        **filters: Any,
+    ) -> int:
+        """Export runs that have ended, with their steps and calls of models, as OpenTelemetry spans; return how many.
+
+        Exporting again sends the same spans with the same ids. Needs `inngest-nb[otel]`.
+
+        Parameters
+        ----------
+        to
+            The URL of a collector (OTLP over HTTP), or a file for OTLP JSON lines; None is what
+            `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+        headers
+            For the collector.
+        content
+            Whether the inputs and outputs of steps and runs go along.
+
+        Raises
+        ------
+        TraceExportFailed
+            If the collector does not take them.
+        """
+        from inngest_nb.history import otlp
+
+        otlp.require_otel()
+        sent = 0
+        with otlp.sending_to(to, headers) as send:
+            for spans in self._spans(filters, content=content):
+                send(spans)
+                sent += len(spans)
+        return sent
+
+    def _spans(self, filters: dict[str, Any], *, content: bool) -> Iterator[list[ReadableSpan]]:
+        from inngest_nb.history import models, traces
+
+        asked = self._filters(filters | {"ended": True})
+        rows = rows_of(self._journal, "runs", asked, filters.get("limit"), query="traced_runs")
+        for first in range(0, len(rows), _RUNS_AT_ONCE):
+            runs = [traces.Run(*row) for row in rows[first : first + _RUNS_AT_ONCE]]
+            ids_of_runs = [run.id for run in runs]
+            steps = rows_of(self._journal, "steps", make_filters({"run_id": ids_of_runs}), query="traced_steps")
+            calls = models.published_calls(self.usage(ids_of_runs), self.latency(ids_of_runs))
+            yield list(traces.spans_of(runs, [traces.Step(*row) for row in steps], calls, content=content))
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -25,6 +25,23 @@ r.id >= :since_id AND r.queued_at >= :since;
 -- runs_where_until: queued before
 r.queued_at < :until;
 
+-- traced_runs: runs that have ended, with the outermost run that has invoked them
+SELECT r.id, r.fn_id, f.app_id, r.status, r.event_name, r.event_id, r.queued_at, r.started_at, r.ended_at, r.attempt,
+       (WITH RECURSIVE up(id, parent, height) AS (
+          SELECT r.id, r.parent_run_id, 0 UNION ALL SELECT p.id, p.parent_run_id, height + 1 FROM up JOIN runs p ON p.id = up.parent)
+        SELECT id FROM up ORDER BY height DESC LIMIT 1),
+       r.parent_run_id, r.parent_hash, r.forked_from, r.code_hash, r.output, r.error, r.reason
+FROM runs r LEFT JOIN functions f ON f.id = r.fn_id /* where */ ORDER BY r.id DESC LIMIT :limit;
+
+-- runs_where_ended: only those
+r.ended_at IS NOT NULL;
+
+-- traced_steps: every attempt of steps that were executed in these runs
+SELECT s.run_id, s.hash, s.attempt, s.step_id, s.op, s.status, s.started_at, s.ended_at, s.opts, s.output, s.error, w.event_name
+FROM steps s JOIN runs r ON r.id = s.run_id LEFT JOIN waits w ON w.run_id = s.run_id AND w.hash = s.hash
+WHERE s.run_id IN (SELECT value FROM json_each(:run_id)) AND NOT (r.forked_from IS NOT NULL AND s.started_at < r.queued_at)
+ORDER BY s.run_id DESC, s.idx DESC, s.hash DESC, s.attempt DESC;
+
 -- steps: one row per finished attempt, sleep or wait; an attempt was queued when the one before it asked for a retry
 SELECT s.run_id, s.step_id, s.idx, s.op, s.attempt, s.status, coalesce(p.retry_at, s.started_at), s.started_at, s.ended_at,
        s.ended_at - s.started_at, json_quote(json_extract(s.opts, '$.input')), s.output, s.error,

@@ -87,13 +87,16 @@ def where(table: str, statement: str, filters: Filters) -> str:
     return statement.replace("/* from */", sources).replace("/* where */", f"WHERE {conditions}" if used else "")
 
 
-def rows_of(path: Path, table: str, filters: Filters, limit: int | None) -> list[tuple[Any, ...]]:
-    """Return the newest `limit` rows of a table, oldest first."""
+def rows_of(
+    path: Path, table: str, filters: Filters, limit: int | None = None, *, query: str | None = None
+) -> list[tuple[Any, ...]]:
+    """Return the newest `limit` rows of a table, or of another query with its filters, oldest first."""
     parameters = {**filters, "limit": -1 if limit is None else limit}
+    statement = where(table, getattr(SQL, query or table), filters)
     with connected(path) as connection, unless_collected():
         if connection is None:
             return []
-        rows = connection.execute(where(table, getattr(SQL, table), filters), parameters).fetchall()
+        rows = connection.execute(statement, parameters).fetchall()
     return rows[::-1]
 
 

@@ -101,6 +101,6 @@ def _latency(key: StreamKey, stream: StreamText, started: Mapping[Any, int]) -> 
     lasted = stream.times[-1] - stream.times[0]
     gaps = np.diff(stream.times)
     figures = [int(np.percentile(gaps, 50)), int(np.percentile(gaps, 95)), int(gaps.max())] if gaps.size else [None] * 3
-    rate = (len(stream.times) - 1) / lasted * 1e6 if lasted > 0 else float("nan")
+    rate = (len(stream.times) - 1) / lasted * 1e6 if lasted > 0 else None
     place = (key.run_id, key.fn_id, key.channel, key.topic, key.step_id, key.attempt)
     return (*place, len(stream.times), first, *figures, lasted, rate)

@@ -33,13 +33,13 @@ class Tokens(NamedTuple):
     cached: int
     cost: float | None
 
-    def cost_by(self, prices: Mapping[str, Price]) -> float:
-        """Return what was said, else what follows from the prices, else NaN."""
+    def cost_by(self, prices: Mapping[str, Price]) -> float | None:
+        """Return what was said, else what follows from the prices, else None."""
         if self.cost is not None:
             return self.cost
         price = _price_of(self.model, prices)
         if price is None:
-            return float("nan")
+            return None
         fresh = (self.input - self.cached) * price["input"] + self.cached * price.get("cached", price["input"])
         return (fresh + self.output * price["output"]) / 1e6
 

@@ -127,7 +127,7 @@ def _realtime() -> str:
 
 
 def _history() -> str:
-    return _objects(history_package.open, History, HistoryFrame)
+    return _objects(history_package.open, history_package.read_parquet, History, HistoryFrame)
 
 
 def _demo() -> str:

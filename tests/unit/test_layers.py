@@ -40,6 +40,7 @@ ONLY_IN = {
     "pandas": ("inngest_nb/history", "inngest_nb/run.py", "inngest_nb/diff.py"),  # what makes DataFrames
     "pyarrow": ("inngest_nb/history",),
     "polars": ("inngest_nb/history",),
+    "opentelemetry": ("inngest_nb/history",),
     "tornado": ("server_extension", "inngest_nb/links/server.py", "inngest_nb/ai.py"),
     "inngest_nb_server": ("server_extension",),
     "jwt": ("inngest_nb/realtime/tokens.py",),
