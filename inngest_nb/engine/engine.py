@@ -12,6 +12,7 @@ from typing import Any
 
 from inngest_nb.clock import Clock
 from inngest_nb.engine.admission import Admission
+from inngest_nb.engine.authority import Authority
 from inngest_nb.engine.bulk import Bulk
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.dispatch import Dispatch
@@ -58,6 +59,8 @@ class Engine:
         self._lock: DataDirLock | None = None
         self.core: Core
         self.bulk = Bulk(self)
+        self.tokens = Authority(self.data_dir)
+        self.api_base_url: str | None = None  # where clients that do not know Jupyter reach this engine, if anywhere
         self.id = self._clock.ulid()
 
     # -- life ----------------------------------------------------------------------------------

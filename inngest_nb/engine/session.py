@@ -21,6 +21,7 @@ from inngest_nb.engine.views import attempts, read_log, run_view
 from inngest_nb.errors import AnswerInvalidError, InngestError
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import VERSION, Message
+from inngest_nb.realtime.tokens import TopicClaim
 
 Method = Callable[[dict[str, Any]], Awaitable[Any]]
 _log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Session:
             "topics": self._topics,
             "page": self._page,
             "overview": self._overview,
+            "token": self._token,
         }
 
     def receive(self, messages: list[Message]) -> None:
@@ -308,6 +310,11 @@ class Session:
 
     async def _overview(self, params: dict[str, Any]) -> Any:
         return orjson.dumps(await self._engine.overview.of(params["what"])).decode()
+
+    async def _token(self, params: dict[str, Any]) -> Any:
+        topics = [TopicClaim(channel=params["channel"], name=name, kind="run") for name in params["topics"]]
+        key = self._engine.tokens.mint(topics, params["expires_in"], publish=params.get("publish", False))
+        return {"key": key, "api_base_url": self._engine.api_base_url}
 
     def _state(self, run: Run) -> str:
         """The run as JSON text: RunState with its output and its events."""

@@ -5,11 +5,12 @@ What Inngest does not have comes after its fields; its clients ignore fields and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 
 from inngest_nb.clock import to_iso
 from inngest_nb.hub.log import Entry
-from inngest_nb.hub.subscription import Encode
 from inngest_nb.realtime.tokens import ENV_ID
 
 # As Go writes JSON: these may stand in texts only, so that the whole frame can be searched.
@@ -17,7 +18,7 @@ _ESCAPED = [(b"<", rb"\u003c"), (b">", rb"\u003e"), (b"&", rb"\u0026"), ("\u2028
 _MARKS = ("datastream-start", "datastream-end")
 
 
-def encoder(epoch: int, *, streams: bool = False) -> Encode:
+def encoder(epoch: int, *, streams: bool = False) -> Callable[[Entry], bytes | None]:
     """The frames of a log; with `streams` also where streams begin and end, at which Inngest's own JavaScript client fails."""
 
     def frame(entry: Entry) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inngest_nb.hub.log import ALWAYS_DELIVERED, ChannelLog, Entry
 
@@ -24,8 +24,8 @@ class Time:
 
 
 Since = Literal["now", "start"] | int | Time
-#: A message for its subscriber; None where it is nothing for this one.
-Encode = Callable[[Entry], bytes | None]
+#: A message as its subscriber gets it, usually its bytes; None where it is nothing for this one.
+Encode = Callable[[Entry], Any]
 
 
 def as_is(entry: Entry) -> bytes:
@@ -35,13 +35,13 @@ def as_is(entry: Entry) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Messages as JSON bytes, and the offset to go on from.
+    """Messages as the subscription encodes them, and the offset to go on from.
 
     `lost` of them, from `gap_from` on, are gone for ever. `reset` says that the offsets from `next` on are those of another
     epoch than the subscriber knew: how many are lost is not known.
     """
 
-    messages: list[bytes]
+    messages: list[Any]
     next: int
     lost: int = 0
     gap_from: int = 0
@@ -117,7 +117,7 @@ class Subscription:
         self.cursor = entries[-1].offset + 1
         return Batch(messages=self._wires(entries), next=self.cursor)
 
-    def _wires(self, entries: list[Entry]) -> list[bytes]:
+    def _wires(self, entries: list[Entry]) -> list[Any]:
         encode, wanted = self._encode, self._wanted
         wires = [encode(e) for e in entries if wanted(e.publish.topic, e.publish.kind)]
         return [wire for wire in wires if wire is not None]

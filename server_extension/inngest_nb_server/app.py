@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Int, List, Unicode
+from traitlets import Bool, Int, List, Unicode
 
 from inngest_nb.retention import Retention
 from inngest_nb_server.compat import COMPAT_ROUTES
@@ -56,6 +56,12 @@ class InngestApp(ExtensionApp):
         "", help="How long messages are kept, for example '30d' or '12h'. Default: for ever, as far as there is room."
     ).tag(config=True)
 
+    realtime_recheck = Bool(
+        False,
+        help="Whether tokens of open subscriptions are checked again: the connection then ends with its token. Inngest's own "
+        "server looks at a token only when it is shown. Subscribers may ask for it themselves with ?recheck=1.",
+    ).tag(config=True)
+
     host: EngineHost
     port: CompatPort
 
@@ -67,6 +73,7 @@ class InngestApp(ExtensionApp):
         self.settings["inngest_host"] = self.host
         self.port = self.settings["inngest_compat_port"] = CompatPort(self.compat_port, self.log)
         self.settings["inngest_keys"] = Keys.of(signing_key=self.signing_key, event_key=self.event_key)
+        self.settings["inngest_recheck"] = self.realtime_recheck
 
     def initialize_handlers(self) -> None:
         """All routes, each with its own authorization."""
@@ -77,6 +84,7 @@ class InngestApp(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         await self.host.start(list(self.functions))
         self.port.open(serverapp.web_app.settings)  # identity, authorizer, and what this extension has put there
+        self.host.reached_at(self.port.url)
 
     async def stop_extension(self) -> None:
         """Close the files; every run goes on with the next start."""

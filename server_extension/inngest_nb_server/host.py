@@ -66,6 +66,11 @@ class EngineHost:
             except Exception:  # noqa: BLE001  # a module of users must not keep the server from starting
                 self._log.exception("inngest_nb: could not import %s, whose functions this server should run", module)
 
+    def reached_at(self, url: str | None) -> None:
+        """Where clients of the compatible API find this engine: tokens say it."""
+        if self._engine is not None:
+            self._engine.api_base_url = url
+
     async def stop(self) -> None:
         """Stop what was started."""
         if self._link is not None:

@@ -1,16 +1,19 @@
-"""The browsers' socket: one per page, any number of channels, batches paced by the browser itself."""
+"""The browsers' socket: one per page, any number of channels, batches paced by the browser itself; and tokens for others."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import orjson
-from jupyter_server.auth.decorator import ws_authenticated
+from jupyter_server.auth.decorator import authorized, ws_authenticated
+from tornado import web
 from tornado.websocket import WebSocketClosedError
 
 from inngest_nb.engine.subscriptions import FRAME_S, Subscriptions
+from inngest_nb.errors import ChannelError
 from inngest_nb.protocol import Message, encode
-from inngest_nb_server.routes.base import Socket
+from inngest_nb.realtime.tokens import DEFAULT_LIFETIME, TopicClaim
+from inngest_nb_server.routes.base import Handler, Socket
 
 MAX_FRAME_BYTES = 65_536
 
@@ -62,4 +65,27 @@ class RealtimeSocket(Socket):
             self._subscriptions = None
 
 
-ROUTES = [(r"realtime", RealtimeSocket)]
+class TokenHandler(Handler):
+    """Tokens with which others may read some topics of a channel."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Mint one for {channel, topics, expires_in?}."""
+        asked = self.json_body()
+        channel, topics = (asked.get("channel"), asked.get("topics")) if isinstance(asked, dict) else (None, None)
+        if not isinstance(channel, str) or not channel or not isinstance(topics, list) or not all(map(is_name, topics)):
+            raise ChannelError('a token is for {"channel": name, "topics": [names], "expires_in"?: "60s"}')
+        claims = [TopicClaim(channel=channel, name=name, kind="run") for name in topics]
+        key = self.engine.tokens.mint(claims, asked.get("expires_in", DEFAULT_LIFETIME))
+        here = f"{self.request.protocol}://{self.request.host}{self.base_url}"
+        url = self.engine.api_base_url or here
+        self.answer({"key": key, "api_base_url": url, "channel": channel, "topics": topics})
+
+
+def is_name(value: object) -> bool:
+    """Whether this names a topic."""
+    return isinstance(value, str) and value != ""
+
+
+ROUTES = [(r"realtime", RealtimeSocket), (r"realtime/token", TokenHandler)]
