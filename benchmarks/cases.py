@@ -52,9 +52,13 @@ def _many(client: nb.Inngest, count: int) -> int:
     """Steps per second of `count` runs that one send has started."""
     begun = time.perf_counter()
     client.send_sync([nb.Event(name="bench/ten") for _ in range(count)])
-    for run_ in client.runs(function="ten", limit=count):
-        run_.result(60)
+    asyncio.run(_all(client.runs(function="ten", limit=count)))
     return round(count * 10 / (time.perf_counter() - begun))
+
+
+async def _all(runs: list[nb.Run]) -> None:
+    async with asyncio.timeout(60):
+        await asyncio.gather(*runs)
 
 
 async def _publish_to_subscriber(client: nb.Inngest, count: int) -> dict[str, float]:

@@ -65,6 +65,8 @@ class _Silent:
     def post(self, message: Message) -> None:
         """Say nothing."""
 
+    post_soon = post
+
     def request(self, method: str, params: dict[str, Any]) -> Future[Any]:
         """Ask nobody."""
         raise RuntimeError(f"a linted body asked the engine for {method!r} outside of a step")

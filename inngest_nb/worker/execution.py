@@ -101,7 +101,7 @@ class Execution:
     def _report(self, op: str, body: Message) -> None:
         message = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
         self.unacknowledged["run"] = message
-        self.worker.post(message)
+        self.worker.post_soon(message)
 
     def resume(self) -> list[Message]:
         """After a reconnect: what was not answered, to be said again."""
@@ -202,7 +202,7 @@ class Execution:
             return await self._ask(step, message)
         except asyncio.CancelledError:
             if not self.stopped and self.unacknowledged.pop(step, None) is not None:
-                self.worker.post({**message, "op": "step.drop"})  # nobody waits any more: it shall not take an event
+                self.worker.post_soon({**message, "op": "step.drop"})  # nobody waits any more: it shall not take an event
             raise
 
     @contextlib.contextmanager
@@ -226,14 +226,14 @@ class Execution:
         if not self.stopped and self._only_waits() and self._told_idle is not True:
             self._told_idle = True
             only = {"waits": 1} if self._waits == 1 and self.still.is_perfect() else {}
-            self.worker.post({"op": "run.idle", "run_id": self.run_id, "lease": self.lease, **only})
+            self.worker.post_soon({"op": "run.idle", "run_id": self.run_id, "lease": self.lease, **only})
             if self.handler.is_handler_async:  # a thread that waits cannot be let go
                 self.worker.loop.call_later(self.worker.park_after_s, self._offer_park, self._waits)
 
     def _offer_park(self, waits: int) -> None:
         """The body has only waited for a while: offer to forget it, as its memos can bring it back."""
         if self._told_idle is True and self._waits == waits and not self.stopped:
-            self.worker.post({"op": "run.park", "run_id": self.run_id, "lease": self.lease, "waits": waits})
+            self.worker.post_soon({"op": "run.park", "run_id": self.run_id, "lease": self.lease, "waits": waits})
 
     async def _be_busy(self) -> None:
         """Say that the body executes again; where concurrency is limited, wait for the run's turn."""
@@ -241,7 +241,7 @@ class Execution:
             self._told_idle = False
             message = {"op": "run.busy", "run_id": self.run_id, "lease": self.lease}
             if not self.start["limited"]:
-                self.worker.post(message)
+                self.worker.post_soon(message)
             elif self._turn is None or self._turn.done():
                 self._turn = self.worker.loop.create_task(self._ask(_TURN, {**message, "hash": _TURN}))
         if self._turn is not None:
@@ -332,7 +332,7 @@ class Execution:
 
     async def _ask(self, step: str, message: Message) -> Message:
         self.unacknowledged[step] = message
-        self.worker.post(message)
+        self.worker.post_soon(message)
         reply = await self._receive(step)
         while reply["op"] == "step.again" and reply["attempt"] <= message["attempt"]:
             reply = await self._receive(step)  # an offer that was repeated after a reconnect: it was taken already

@@ -65,6 +65,10 @@ class Connection(Protocol):
         """Send a message."""
         ...
 
+    def post_soon(self, message: Message) -> None:
+        """Send a message at the end of this pass of the bodies' loop; only from there."""
+        ...
+
     def request(self, method: str, params: dict[str, Any]) -> Future[Any]:
         """Ask the engine something."""
         ...
@@ -80,13 +84,14 @@ class Worker:
         self.clock = Clock()  # the engine's, where that has one of its own
         self._connection = connection
         self.post: Callable[[Message], None] = connection.post
+        self.post_soon: Callable[[Message], None] = connection.post_soon
         self.handlers: dict[str, Handler] = {}
         self._executions: dict[str, Execution] = {}
         self.threads = ThreadPoolExecutor(_STEP_THREADS, thread_name_prefix="inngest-nb step")
         self._bodies = LoopThread("inngest-nb bodies")
         self.loop = self._bodies.loop
         self.loop.set_task_factory(count_task)
-        self.announcer = Announcer(self.loop, self.post)
+        self.announcer = Announcer(self.loop, self.post_soon)
 
     def close(self) -> None:
         """Stop the loop; bodies that are under way go on elsewhere, from their memos."""
@@ -159,7 +164,7 @@ class Worker:
         for run_id in kept:
             execution = self._executions.get(run_id)
             for message in execution.resume() if execution else ():
-                self.post(message)
+                self.post_soon(message)
 
     def is_idle(self) -> bool:
         """Whether every body waits for the engine, or has ended; on the bodies' loop."""

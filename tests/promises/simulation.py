@@ -259,6 +259,8 @@ class Wire:
         """From the worker."""
         self._carry(0, lambda: self._arrived(message))
 
+    post_soon = post
+
     def to_worker(self, messages: list[Message]) -> None:
         """From the engine."""
         self._carry(1, lambda: self._returned(list(messages)))
@@ -311,7 +313,7 @@ class SimWorker(Worker):
         self.loop = asyncio.get_running_loop()
         self.loop.set_task_factory(count_task)
         self.wire: Wire
-        self.post = self._post
+        self.post = self.post_soon = self._post
         self.announcer = Announcer(self.loop, self._post)
         self.open_requests: list[tuple[Future[Any], str, dict[str, Any]]] = []
         self.dead = False

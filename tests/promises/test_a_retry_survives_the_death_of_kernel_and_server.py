@@ -78,3 +78,5 @@ class _Worker:
 
     def post(self, message: Any) -> None:
         self.said.append(message)
+
+    post_soon = post
