@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every step
 class CurrentStep:
-    """The step attempt that is executing."""
+    """The step attempt that is executing; never changed."""
 
     hash: str
     step_id: str

@@ -150,7 +150,7 @@ class Execution:
             call = self.stubs.get(step_id, call)
             if (barrier := current_barrier.get()) is not None:
                 barrier.begin()
-            attempt = await self._first_attempt(step)
+            attempt = await self._first_attempt(step) if step in self.start["retrying"] else 0
             about = {"hash": step, "step_id": step_id, "index": index, "kind": kind, **(about or {})}
             while True:
                 message = await self._attempt(call, {**about, "attempt": attempt})
@@ -202,7 +202,9 @@ class Execution:
             return await self._ask(step, message)
         except asyncio.CancelledError:
             if not self.stopped and self.unacknowledged.pop(step, None) is not None:
-                self.worker.post_soon({**message, "op": "step.drop"})  # nobody waits any more: it shall not take an event
+                self.worker.post_soon(
+                    {**message, "op": "step.drop"}
+                )  # nobody waits any more: it shall not take an event
             raise
 
     @contextlib.contextmanager
@@ -297,16 +299,15 @@ class Execution:
         return step_error(error)
 
     async def _first_attempt(self, step: str) -> int:
-        if step not in self.start["retrying"]:
-            return 0
         with self._patiently():
             return int((await self._receive(step))["attempt"])
 
     async def _attempt(self, call: Call, about: Message) -> Message:
         """Execute once and say how it went."""
-        await self._be_busy()
-        head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease}
-        message: Message = {**head, **about, "started_at": self.worker.clock.now()}
+        if self._told_idle is not False or self._turn is not None:
+            await self._be_busy()
+        head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, "started_at": self.worker.clock.now()}
+        message: Message = head | about
         self.worker.announcer.began(message)
         token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
         try:

@@ -65,13 +65,15 @@ class Step:
         Raises:
             StepError: all attempts failed; the original's name, message and stack.
         """
-        function = self._execution.handler
         called = self.call_of(handler, handler_args)
+        about = {"opts": inputs(handler_args), "code_hash": hash_callable(handler)}
+        if output_type is EmptySentinel:
+            return await self._execution.step(step_id, "run", called, about=about)
+        function = self._execution.handler
 
         async def call() -> Any:
             return function.serialize(await called(), output_type)
 
-        about = {"opts": inputs(handler_args), "code_hash": hash_callable(handler)}
         value = await self._execution.step(step_id, "run", call, about=about)
         return function.deserialize(value, output_type)
 
