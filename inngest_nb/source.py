@@ -105,6 +105,9 @@ class Source:
                 return loads(self._link.call("page", {"query": query}))
             case ["overview", what]:
                 return loads(self._link.call("overview", {"what": what}))
+            case ["runs", run_id, "steps", step_hash, "messages"]:
+                params = {"run_id": run_id, "hash": step_hash, "limit": int(query.get("limit", 200))}
+                return {"messages": loads(self._link.call("step_messages", params))}
             case ["channels", channel, "browse"]:
                 return loads(self._link.call("browse", {"channel": channel, "query": query}))
             case ["channels", channel, "topics"]:

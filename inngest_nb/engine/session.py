@@ -17,7 +17,7 @@ from inngest_nb.engine.listing import Listing
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
 from inngest_nb.engine.subscriptions import Subscriptions
-from inngest_nb.engine.views import attempts, read_log, run_view
+from inngest_nb.engine.views import attempts, read_log, run_view, step_messages
 from inngest_nb.errors import AnswerInvalidError, InngestError
 from inngest_nb.hub import Publish
 from inngest_nb.protocol import VERSION, Message
@@ -65,6 +65,7 @@ class Session:
             "publish": self._publish_request,
             "view": self._view,
             "attempts": self._attempts,
+            "step_messages": self._step_messages,
             "memos": self._memos,
             "rerun": self._rerun,
             "preview": self._preview,
@@ -281,6 +282,10 @@ class Session:
 
     async def _view(self, params: dict[str, Any]) -> Any:
         return orjson.dumps(run_view(self._engine, params["run_id"])).decode()
+
+    async def _step_messages(self, params: dict[str, Any]) -> Any:
+        found = await step_messages(self._engine, params["run_id"], params["hash"], params["limit"])
+        return orjson.dumps(found).decode()
 
     async def _memos(self, params: dict[str, Any]) -> Any:
         rows = self._engine.core.journal.steps(params["run_id"])

@@ -18,8 +18,9 @@ def run_view(engine: Engine, run_id: str) -> dict[str, Any]:
     core = engine.core
     function = core.functions.get(run.fn_id)
     attempts = function.max_attempts if function else None
-    waits = {row[0]: wait_extra(row) for row in core.journal.rows(SQL.waits_of_run, run_id)}
-    steps = [step_state(run_id, row, attempts, **waits.get(row.hash, {})) for row in core.journal.steps(run_id)]
+    extra = {row[0]: wait_extra(row) for row in core.journal.rows(SQL.waits_of_run, run_id)}
+    extra |= {step_hash: {"child": child} for step_hash, child in core.journal.rows(SQL.children, run_id)}
+    steps = [step_state(run_id, row, attempts, **extra.get(row.hash, {})) for row in core.journal.steps(run_id)]
     return {"run": run_state(run, function), "steps": steps}
 
 
@@ -32,6 +33,15 @@ def attempts(engine: Engine, run_id: str, step_hash: str) -> list[dict[str, Any]
         step_state(run_id, row, most, output=fragment(row.output), input=fragment(row.opts))
         for row in engine.core.journal.steps(run_id, step_hash)
     ]
+
+
+async def step_messages(engine: Engine, run_id: str, step_hash: str, limit: int) -> list[orjson.Fragment]:
+    """What one step has published, on whatever channels, the earliest first."""
+    engine.run(run_id)
+    rows = engine.core.journal.steps(run_id, step_hash)
+    await engine.core.hub.written()
+    entries = engine.core.hub.of_step(run_id, rows[-1].step_id, limit) if rows else []
+    return [orjson.Fragment(entry.wire) for entry in entries]
 
 
 async def read_log(engine: Engine, channel: str, since: int, limit: int) -> tuple[list[orjson.Fragment], int]:

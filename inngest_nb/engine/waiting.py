@@ -77,7 +77,8 @@ class Waiting:
         if "event" in message:
             wait = {"event": message["event"], "if": message.get("if_exp"), "expires_at": ms(message["wake_at"])}
         function = self._core.functions.get(run.fn_id)
-        self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None)
+        child = plan.runs[0].id if plan and plan.runs else None
+        self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None, child=child)
         self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
         self._look_back(run, message)
 

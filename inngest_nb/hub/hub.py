@@ -151,6 +151,11 @@ class Hub:
         """Names of the channels that a run has published to."""
         return {name for (name,) in self._reader.execute(_SQL.channels_of_run, (run_id,))}
 
+    def of_step(self, run_id: str, step_id: str, limit: int) -> list[Entry]:
+        """What a step of a run has published on any channel, the earliest first."""
+        rows = self._reader.execute(_SQL.of_step, (run_id, step_id, limit)).fetchall()
+        return [Entry(offset, Publish(name, *fields)) for name, offset, *fields in rows]
+
     def told_the_end_of(self, run_id: str) -> set[str]:
         """Names of the channels whose log has the end of a run already."""
         return {name for (name,) in self._reader.execute(_SQL.told_the_end_of, (run_id,))}

@@ -28,6 +28,11 @@ SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
 SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id
 WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'data';
 
+-- of_step: what a step has published, in the order of time, with what became of it
+SELECT c.name, m."offset", m.topic, m.data, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.created_at, m.key, m.metadata, m.stream_id
+FROM messages m JOIN channels c ON c.id = m.channel_id
+WHERE m.run_id = ?1 AND m.kind <> 'step' AND m.step_id = ?2 AND c.name <> ?1 ORDER BY m.created_at, m."offset" LIMIT ?3;
+
 -- told_the_end_of: channels that have the end of a run
 SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id
 WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'run' AND json_extract(m.data, '$.status') IN ('completed', 'failed', 'cancelled');

@@ -84,6 +84,24 @@ async def test_what_is_not_known_is_not_found(client: Client) -> None:
         assert "'nope'" in answer.body["error"]
 
 
+async def test_the_messages_of_a_step_are_those_of_all_its_channels(client: Client, peer: ScriptedPeer) -> None:
+    await client.send(GO)
+    run = await peer.started()
+    about = {"run_id": run["run_id"], "fn_id": "app-fn", "attempt": 0}
+    for channel, step_id in (("a", "draw"), ("b", "draw"), ("a", "other")):
+        peer.say({"op": "publish", "channel": channel, "topic": "t", "data": "1", "step_id": step_id, **about})
+    await peer.hear("step.saved", hash=peer.step_done(run, "draw", output="1"))
+    path = f"runs/{run['run_id']}/steps/{step_hash('draw', 0)}/messages"
+    found = (await client.get(path))["messages"]
+    assert [(message["channel"], message["kind"]) for message in found] == [
+        ("a", "data"),
+        ("b", "data"),
+        ("a", "commit"),
+        ("b", "commit"),
+    ]
+    assert len((await client.get(f"{path}?limit=1"))["messages"]) == 1
+
+
 async def test_a_step_that_a_run_does_not_have_has_no_attempts(client: Client, peer: ScriptedPeer) -> None:
     await client.send(GO)
     run = await peer.started()

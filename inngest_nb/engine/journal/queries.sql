@@ -133,6 +133,9 @@ SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, outp
 SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ?;
 
+-- children: the runs that a run invoked, by the step that did; the latest of several
+SELECT parent_hash, max(id) FROM runs WHERE parent_run_id = ? GROUP BY parent_hash;
+
 -- condition: what a wait is for, with the event that its run was started by
 SELECT w.expression, e.event_id, e.name, e.data, e.user, e.ts, e.v
 FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id WHERE w.run_id = ? AND w.hash = ?;

@@ -8,7 +8,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from inngest_nb.engine.browsing import browse, topics
-from inngest_nb.engine.views import attempts, read_log, run_view
+from inngest_nb.engine.views import attempts, read_log, run_view, step_messages
 from inngest_nb.errors import ForkError
 from inngest_nb_server.routes.base import Handler
 
@@ -43,6 +43,17 @@ class StepHandler(Handler):
     async def get(self, run_id: str, step_hash: str) -> None:
         """All attempts with output and error."""
         self.answer({"attempts": attempts(self.engine, run_id, step_hash)})
+
+
+class StepMessagesHandler(Handler):
+    """What one step has published."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run_id: str, step_hash: str) -> None:
+        """Its messages on all channels, the earliest first: ?limit=."""
+        limit = self.integer("limit", 200, most=5000)
+        self.answer({"messages": await step_messages(self.engine, run_id, step_hash, limit)})
 
 
 class CancelHandler(Handler):
@@ -128,6 +139,7 @@ ROUTES = [
     (r"runs", RunsHandler),
     (r"runs/([^/]+)", RunHandler),
     (r"runs/([^/]+)/steps/([^/]+)", StepHandler),
+    (r"runs/([^/]+)/steps/([^/]+)/messages", StepMessagesHandler),
     (r"runs/([^/]+)/cancel", CancelHandler),
     (r"runs/([^/]+)/plan", PlanHandler),
     (r"runs/([^/]+)/rerun", RerunHandler),
