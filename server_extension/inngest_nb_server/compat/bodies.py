@@ -74,10 +74,18 @@ def _value(text: str, at: int) -> tuple[Any, int]:
         _unexpected(text, exc.pos, f"({exc.msg})")
     except (ValueError, RecursionError) as exc:  # a number of too many digits, or values in values without end
         raise EventInvalidError(f"the event at character {at} of the body cannot be read: {exc}") from None
-    size = len(text[at:end].encode())
+    sent = text[at:end]
+    size = len(sent.encode())
     if size > MAX_EVENT_BYTES:
         raise EventInvalidError(f"Event is over the max size: Max {MAX_EVENT_BYTES} bytes / Size {size} bytes")
-    return value, end
+    return _whole(value) if "\\ud" in sent.lower() else value, end
+
+
+def _whole(value: Any) -> Any:
+    """Half a surrogate pair is no text: it becomes U+FFFD, as with Inngest."""
+    return json.loads(
+        json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
 
 
 def _no_constant(name: str) -> NoReturn:
