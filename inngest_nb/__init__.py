@@ -23,7 +23,7 @@ from inngest_nb.options import (
     Throttle,
     Timeouts,
 )
-from inngest_nb.realtime import static_schema
+from inngest_nb.realtime import get_client_subscription_token, static_schema
 from inngest_nb.retention import Retention
 from inngest_nb.run import Run
 from inngest_nb.serializers import PydanticSerializer, Serializer
@@ -78,6 +78,7 @@ __all__ = [
     "TriggerEvent",
     "__version__",
     "diff",
+    "get_client_subscription_token",
     "realtime",
     "static_schema",
 ]

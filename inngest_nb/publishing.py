@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from inngest_nb.durations import Duration
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.codec import Codec
+from inngest_nb.realtime.handed_out import SubscriptionToken, Topics, request_of
 from inngest_nb.realtime.refs import UNSET, as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
+from inngest_nb.realtime.tokens import DEFAULT_LIFETIME
 from inngest_nb.worker.context import current_execution, current_step
 from inngest_nb.worker.outcome import now_us
 
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest
+    from inngest_nb.links.link import Link
 
 
 class ClientRealtime:
@@ -35,6 +39,36 @@ class ClientRealtime:
     def publish_sync(self, ref: Any, data: Any = UNSET) -> None:
         """As `publish`, blocking."""
         self._client._link().call("publish", _message(ref, data))  # noqa: SLF001
+
+    async def token(
+        self, *, channel: Any, topics: Topics = None, expires_in: Duration = DEFAULT_LIFETIME, publish: bool = False
+    ) -> SubscriptionToken:
+        """A token with which others may read these topics (default: all that are declared) of a channel for a while.
+
+        Args:
+            channel: a channel or its name.
+            topics: of the channel; a channel that is given by name needs them.
+            expires_in: until when the token can be shown, from one second to 30 days.
+            publish: whether its holder may publish to these topics as well.
+
+        Raises:
+            ChannelError: the channel, a topic or the time is none.
+        """
+        asked = request_of(channel, topics, expires_in, publish=publish)
+        link = self._client._link()  # noqa: SLF001
+        return self._token(link, asked, await asyncio.wrap_future(link.request("token", asked)))
+
+    def token_sync(
+        self, *, channel: Any, topics: Topics = None, expires_in: Duration = DEFAULT_LIFETIME, publish: bool = False
+    ) -> SubscriptionToken:
+        """As `token`, blocking."""
+        asked = request_of(channel, topics, expires_in, publish=publish)
+        link = self._client._link()  # noqa: SLF001
+        return self._token(link, asked, link.call("token", asked))
+
+    def _token(self, link: Link, asked: dict[str, Any], made: dict[str, Any]) -> SubscriptionToken:
+        url = self._client.api_base_url or made["api_base_url"] or link.url
+        return SubscriptionToken(key=made["key"], api_base_url=url, channel=asked["channel"], topics=asked["topics"])
 
     def subscribe(
         self,

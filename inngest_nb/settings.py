@@ -21,6 +21,7 @@ class CloudSettings:
     event_api_origin: str
     app_version: str | None
     env: str | None
+    api_base_url: str | None
     event_key: str | None = field(repr=False)
     signing_key: str | None = field(repr=False)
     signing_key_fallback: str | None = field(repr=False)
@@ -44,9 +45,11 @@ class CloudSettings:
         production = bool(is_production)
         timeout = request_timeout if request_timeout is not None else 30_000
         base = os.environ.get("INNGEST_BASE_URL") or (dev if "://" in dev else None)
+        asked_for = api_base_url or os.environ.get("INNGEST_API_BASE_URL") or base
         return cls(
             is_production=production,
-            api_origin=_origin(api_base_url, "INNGEST_API_BASE_URL", base, API_ORIGIN if production else DEV_ORIGIN),
+            api_base_url=asked_for,
+            api_origin=asked_for or (API_ORIGIN if production else DEV_ORIGIN),
             event_api_origin=_origin(
                 event_api_base_url, "INNGEST_EVENT_API_BASE_URL", base, EVENT_ORIGIN if production else DEV_ORIGIN
             ),
@@ -77,6 +80,11 @@ class HasCloudSettings:
     def api_origin(self) -> str:
         """Where Inngest's REST API would be."""
         return self._cloud.api_origin
+
+    @property
+    def api_base_url(self) -> str | None:
+        """Where subscribers shall go with their tokens, if that was said; otherwise the engine knows."""
+        return self._cloud.api_base_url
 
     @property
     def event_api_origin(self) -> str:

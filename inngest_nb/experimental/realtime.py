@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.errors import LinkError
+from inngest_nb.realtime.handed_out import SubscriptionToken
 from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.realtime.schemas import StaticSchema, TopicConfig
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["get_subscription_token", "get_subscription_token_sync", "publish", "publish_sync"]
 
 _ANYTHING: TopicConfig[Any] = TopicConfig(StaticSchema(object))
-_NO_TOKENS = (
-    "the engine of {client!r} does not mint subscription tokens; views of this package and client.realtime.subscribe need none "
-    "(channel {channel!r}, topics {topics!r})"
-)
 
 
 async def publish(client: Inngest, channel: str, topic: str, data: Mapping[str, object]) -> None:
@@ -36,14 +32,18 @@ def publish_sync(client: Inngest, channel: str, topic: str, data: Mapping[str, o
 
 
 async def get_subscription_token(client: Inngest, channel: str, topics: list[str]) -> Mapping[str, object]:
-    """A token with which a browser may subscribe.
+    """A token with which a browser may subscribe for the next minute: `channel`, `topics` and `key`.
 
     Raises:
-        LinkError: this engine has none.
+        ChannelError: it names no channel or no topics.
     """
-    return get_subscription_token_sync(client, channel, topics)
+    return _plain(await client.realtime.token(channel=channel, topics=topics))
 
 
 def get_subscription_token_sync(client: Inngest, channel: str, topics: list[str]) -> Mapping[str, object]:
     """As `get_subscription_token`, blocking."""
-    raise LinkError(_NO_TOKENS.format(client=client, channel=channel, topics=topics))
+    return _plain(client.realtime.token_sync(channel=channel, topics=topics))
+
+
+def _plain(token: SubscriptionToken) -> Mapping[str, object]:
+    return {"channel": token.channel, "topics": token.topics, "key": token.key}

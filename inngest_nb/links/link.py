@@ -26,6 +26,7 @@ class Link(ABC):
 
     kind: str
     data_dir: Path
+    url: str | None = None  # of the server, where there is one
 
     def __init__(self, label: str) -> None:
         self._out: deque[Message] = deque()

@@ -47,6 +47,7 @@ class ServerLink(Link):
     def __init__(self, server: Server, *, label: str) -> None:
         super().__init__(label)
         self._server = server
+        self.url = server.url
         self._link_thread = LoopThread("inngest-nb link")
         self._loop = self._link_thread.loop
         self._socket: WebSocketClientConnection | None = None
@@ -130,6 +131,7 @@ class ServerLink(Link):
             await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  # jitter
             delay = min(delay * 2, most)
             self._server = find_server() or self._server
+            self.url = self._server.url
             for following in list(self._following.values()):
                 following.listener.on_connecting()
             try:

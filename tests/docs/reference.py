@@ -63,7 +63,7 @@ def rendered(page: Path) -> str:
 _HANDED = (
     inngest_nb.Function, inngest_nb.Context, inngest_nb.ContextSync, inngest_nb.Step, inngest_nb.StepSync,
     steps.StepRealtime, steps_sync.StepRealtimeSync, steps.StepAI, steps_sync.StepAISync, Group, GroupSync, ParallelMode,
-    Decision, inngest_nb.Run, ClientRealtime, inngest_nb.StepMemos, testing.Triggered, testing.Result, testing.StepResult, SendEventsResult, middleware.TransformOutputResult,
+    Decision, inngest_nb.Run, ClientRealtime, realtime.SubscriptionToken, realtime.ClientSubscriptionToken, inngest_nb.StepMemos, testing.Triggered, testing.Result, testing.StepResult, SendEventsResult, middleware.TransformOutputResult,
     Subscription, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
     demo.DemoUnavailable, Finding,
 )  # fmt: skip
@@ -123,7 +123,11 @@ def _runs() -> str:
 def _realtime() -> str:
     declared = [realtime.channel, realtime.topic, realtime.static_schema, realtime.Channel]
     passed = [realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, realtime.Message]
-    return _objects(*declared, *passed, realtime.fold_rollbacks, realtime.text_piece, ClientRealtime, Subscription)
+    handed_out = [realtime.SubscriptionToken, realtime.ClientSubscriptionToken]
+    tokens = [*handed_out, realtime.get_subscription_token, realtime.get_client_subscription_token]
+    return _objects(
+        *declared, *passed, realtime.fold_rollbacks, realtime.text_piece, ClientRealtime, Subscription, *tokens
+    )
 
 
 def _history() -> str:

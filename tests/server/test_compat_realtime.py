@@ -9,10 +9,12 @@ import orjson
 import pytest
 from inngest_nb_server.host import EngineHost
 
+import inngest_nb as nb
+from inngest_nb import links
 from inngest_nb.hub import Publish
 from inngest_nb.realtime.tokens import TopicClaim
 from tests.engine.peer import until
-from tests.server.clients import Client, Socket
+from tests.server.clients import Client, Socket, browser
 
 
 async def token(client: Client, *topics: str, channel: str = "chat", expires_in: str = "60s") -> str:
@@ -107,6 +109,41 @@ async def test_a_new_token_keeps_a_checked_socket_open(client: Client) -> None:
     await publish(client, "gone", "u")
     await publish(client, "here")
     assert (await socket.hear(kind="data"))["data"] == "here"
+
+
+async def test_a_kernel_hands_out_tokens_of_its_server(
+    client: Client, host: EngineHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INNGEST_NB_URL", client.url("/"))
+    monkeypatch.setenv("INNGEST_NB_TOKEN", client.credential["Authorization"].removeprefix("token "))
+    kernel = nb.Inngest(app_id="kernel", engine="server")
+    try:
+        made = await asyncio.to_thread(lambda: kernel.realtime.token_sync(channel="chat", topics=["t"]))
+    finally:
+        await asyncio.to_thread(links.close_links)
+    assert made.api_base_url == client.url("/")
+    assert host.engine.tokens.verify(made.key).channels() == {"chat": {"t"}}
+    socket = await follow(client, made.key)
+    await publish(client, 1)
+    assert (await socket.hear(kind="data"))["data"] == 1
+
+
+async def test_a_page_gets_tokens_with_its_own_identity(client: Client, host: EngineHost) -> None:
+    page = browser(await client.log_in())
+    asked = orjson.dumps({"channel": "chat", "topics": ["t"], "expires_in": "5m"})
+    answer = await client.request("POST", "realtime/token", asked, page)
+    assert answer.status == 200
+    assert answer.body["api_base_url"] == client.url("/")
+    assert host.engine.tokens.verify(answer.body["key"]).channels() == {"chat": {"t"}}
+    for wrong in (
+        b"[]",
+        b"{}",
+        b'{"channel":"","topics":["t"]}',
+        b'{"channel":"c","topics":[1]}',
+        b'{"channel":"c","topics":[""]}',
+    ):
+        refused = await client.request("POST", "realtime/token", wrong, page)
+        assert (refused.status, refused.body["code"]) == (400, "channel_invalid")
 
 
 @pytest.mark.parametrize("kind", ["connect", "sse"])
