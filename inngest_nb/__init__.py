@@ -35,7 +35,7 @@ from inngest_nb.worker.steps import Step
 from inngest_nb.worker.steps_sync import StepSync
 
 if TYPE_CHECKING:
-    from inngest_nb.widgets import Approval, RunTimeline, TokenStream
+    from inngest_nb.widgets import Approval, RunTable, RunTimeline, TokenStream
 
 __all__ = [
     "JSON",
@@ -61,6 +61,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "RunFailed",
+    "RunTable",
     "RunTimeline",
     "SendEventsResult",
     "Serializer",
@@ -83,7 +84,7 @@ __all__ = [
     "static_schema",
 ]
 
-_WIDGETS = frozenset({"Approval", "RunTimeline", "TokenStream"})
+_WIDGETS = frozenset({"Approval", "RunTable", "RunTimeline", "TokenStream"})
 
 
 def __getattr__(name: str) -> Any:

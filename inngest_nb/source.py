@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inngest_nb.links.link import Link
 
 SNAPSHOT_MESSAGES = 5_000
+SNAPSHOT_RUNS = 60
 OnMessages = Callable[[list[dict[str, Any]]], None]
 OnGap = Callable[[dict[str, Any]], None]
 
@@ -54,7 +55,7 @@ class Source:
 
     def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever `snapshot(params)` may differ; returns the way to stop."""
-        name = params.get("channel") or params["run_id"]
+        name = params.get("channel") or params.get("run_id") or "$runs"
         return self.subscribe(name, None, "now", lambda messages: changed(), lambda gap: changed())
 
     # -- requests, as the server's REST routes answer them -----------------------------------------
@@ -133,6 +134,9 @@ class Source:
                 initial["runs"] = {run_id: self.view(run_id) for run_id in _runs_in(initial["messages"])}
             elif params.get("run_id"):
                 initial["run"] = self.view(params["run_id"])
+            elif "group" in params:
+                query = {"group": params["group"], "function": params.get("function"), "limit": str(SNAPSHOT_RUNS)}
+                initial["page"] = loads(self._link.call("page", {"query": query}))
         return initial
 
     def extent(self, channel: str) -> tuple[int, int]:

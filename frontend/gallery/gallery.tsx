@@ -61,8 +61,19 @@ async function fill(box: HTMLElement, fields: Readonly<Record<string, string>>):
 async function act(scene: Scene, box: HTMLElement): Promise<void> {
   if (scene.fill) await fill(box, scene.fill);
   if (scene.select) box.querySelector<HTMLElement>(`[data-hash="${scene.select}"]`)?.click();
+  if (scene.press) {
+    press(box, ...scene.press);
+    await drawn(box);
+  }
   if (scene.click) [...box.querySelectorAll("button")].find((button) => (button.ariaLabel ?? button.textContent ?? "").startsWith(scene.click ?? ""))?.click();
   if (scene.back) box.querySelector<HTMLElement>(".inb-scroll")?.scrollTo(0, 0);
+}
+
+/** Presses a key on an element, as somebody would who has moved there. */
+function press(box: HTMLElement, selector: string, key: string): void {
+  const target = box.querySelector<HTMLElement>(selector);
+  target?.focus({ preventScroll: true });
+  target?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
 }
 
 const pending: Promise<void>[] = [];

@@ -9,6 +9,8 @@ export interface Recording {
   readonly channels: Readonly<Record<string, readonly object[]>>;
   readonly runs?: Readonly<Record<string, object>>;
   readonly steps?: Readonly<Record<string, object>>;
+  /** What requests are answered with, by method and path without its query; null is no answer. */
+  readonly answers?: Readonly<Record<string, object | null>>;
   /** The moment at which the picture is taken. */
   readonly now: number;
   readonly link?: LinkState;
@@ -36,6 +38,9 @@ export class ReplayLink implements Link {
   request(method: "GET" | "POST", path: string): Promise<Reply> {
     const { runs = {}, steps = {}, mute, refusal } = this.recording;
     if (method === "POST" && refusal) return Promise.resolve(refusal);
+    const answer = this.recording.answers?.[`${method} ${path.split("?")[0]}`];
+    if (answer === null) return new Promise(() => undefined);
+    if (answer) return Promise.resolve({ status: 200, body: answer });
     if (method === "POST") return mute ? new Promise(() => undefined) : Promise.resolve({ status: 200, body: { ids: [] } });
     const [, run, , hash] = path.split("/");
     const found = hash === undefined ? runs[run ?? ""] : steps[hash];

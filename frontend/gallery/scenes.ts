@@ -1,11 +1,12 @@
 /** Every state of every view, as recordings. */
 import { APPROVAL_SCENES } from "./approval-scenes";
 import type { Recording } from "./replay";
+import { TABLE_SCENES } from "./table-scenes";
 import { CHANNEL, FAILURE, RUN, Story, T0, TEXT } from "./story";
 
 export interface Scene {
   readonly id: string;
-  readonly view: "token-stream" | "run-timeline" | "approval";
+  readonly view: "token-stream" | "run-timeline" | "approval" | "run-table" | "message-feed";
   readonly title: string;
   readonly width?: number;
   readonly params: object;
@@ -17,6 +18,8 @@ export interface Scene {
   readonly click?: string;
   /** What is typed, chosen or ticked in the fields of a form, by their path; before `click`. */
   readonly fill?: Readonly<Record<string, string>>;
+  /** A selector, and the key that is pressed there. */
+  readonly press?: readonly [string, string];
   /** Scrolls the text back to its top. */
   readonly back?: boolean;
 }
@@ -206,5 +209,6 @@ export const SCENES: readonly Scene[] = [
   { id: "a-answered", view: "approval", title: "Answered", params: approval, recording: record(answers(), 920_000) },
   { id: "a-saved", view: "approval", title: "Saved", params: approval, initial: savedInitial(asked()), recording: record(new Story(), 240_000, SAVED) },
   ...APPROVAL_SCENES,
+  ...TABLE_SCENES,
   { id: "a-empty", view: "approval", title: "Empty", params: approval, recording: record(new Story(), 0) },
 ];

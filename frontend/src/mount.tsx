@@ -4,6 +4,8 @@ import { dict, number } from "./wire";
 import { Approval } from "./views/approval";
 import { ApprovalController } from "./views/approval-controller";
 import type { Env } from "./views/env";
+import { RunTable } from "./views/run-table";
+import { RunTableController } from "./views/run-table-controller";
 import { TokenStream } from "./views/stream";
 import { StreamController, streamParams } from "./views/stream-controller";
 import { RunTimeline } from "./views/timeline";
@@ -44,6 +46,10 @@ function create(env: Env, { view, params, initial }: ViewSpec, el: HTMLElement):
   if (view === "approval") {
     const controller = new ApprovalController(env, params, initial, () => reveal(el));
     return { element: <Approval controller={controller} />, dispose: () => controller.dispose() };
+  }
+  if (view === "run-table") {
+    const controller = new RunTableController(env, params, initial);
+    return { element: <RunTable controller={controller} />, dispose: () => controller.dispose() };
   }
   return { element: <p>{`This version of the views does not know "${String(view)}".`}</p>, dispose: () => undefined };
 }

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from inngest_nb.widgets.view import View
-from inngest_nb.widgets.views import Approval, RunTimeline, TokenStream
+from inngest_nb.widgets.views import Approval, RunTable, RunTimeline, TokenStream
 
-__all__ = ["Approval", "RunTimeline", "TokenStream", "View"]
+__all__ = ["Approval", "RunTable", "RunTimeline", "TokenStream", "View"]

@@ -1,4 +1,4 @@
-"""The views: a token stream, a run's timeline, and the questions of a channel."""
+"""The views: a token stream, the table of runs, a run's timeline, and the questions of a channel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.widgets.source import source_of
 from inngest_nb.widgets.view import View
 
-__all__ = ["Approval", "RunTimeline", "TokenStream"]
+__all__ = ["Approval", "RunTable", "RunTimeline", "TokenStream"]
+
+#: What a table of runs can be narrowed down to.
+GROUPS = ("all", "running", "asking", "failed", "recent", "queued", "waiting", "completed", "cancelled")
 
 
 class TokenStream(View):
@@ -66,6 +69,30 @@ class RunTimeline(View):
         super().__init__(source_of(client, run), f"RunTimeline({run_id!r})", "run-timeline", {"run_id": run_id})
 
 
+class RunTable(View):
+    """Every run of an engine, live: to find, open, cancel and run again. `client.history.runs()` is the same as a DataFrame.
+
+    Parameters
+    ----------
+    client
+        The client whose engine to ask, if there are several.
+    function
+        Show the runs of one function: a Function, its local or its full id.
+    status
+        What is shown first: a status, or one of "running" (queued ones too), "asking" (they need a person), "recent".
+    """
+
+    def __init__(self, client: Any = None, *, function: Any = None, status: str | None = None) -> None:
+        group = status or "all"
+        if group not in GROUPS:
+            raise ValueError(f"status must be one of {', '.join(GROUPS)}, not {status!r}")
+        params = {"group": group, "function": _fn_id(client, function)}
+        about = ", ".join(
+            f"{name}={value!r}" for name, value in (("function", params["function"]), ("status", status)) if value
+        )
+        super().__init__(source_of(client), f"RunTable({about})", "run-table", params)
+
+
 class Approval(View):
     """The questions that runs ask on a channel, with the buttons that answer them.
 
@@ -105,3 +132,10 @@ def _run_id(run: Any) -> str:
     if not isinstance(run_id, str) or not run_id:
         raise TypeError(f"expected a run or its id, got {type(run).__name__} {run!r:.80}")
     return run_id
+
+
+def _fn_id(client: Any, function: Any) -> str | None:
+    if function is None or not isinstance(function, str):
+        return None if function is None else str(function.id)
+    prefix = "" if client is None else f"{client.app_id}-"
+    return function if function.startswith(prefix) else f"{prefix}{function}"

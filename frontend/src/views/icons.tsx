@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Glyph, Status } from "../status";
 
-type IconName = Glyph | "copy" | "check" | "stop" | "down" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close";
+type IconName = Glyph | "copy" | "check" | "stop" | "down" | "up" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close" | "search" | "more" | "open" | "play" | "pause" | "bolt" | "send";
 
 const onDisc = { stroke: "var(--inb-card)" };
 
@@ -28,6 +28,7 @@ const DRAWINGS: Record<IconName, () => ComponentChildren> = {
   check: () => <path d="M3.4 8.4l3.1 3.1 6.1-6.8" />,
   stop: () => <rect x="4" y="4" width="8" height="8" rx="1" fill="currentColor" stroke="none" />,
   down: () => <path d="M3.8 6L8 10.2 12.2 6" />,
+  up: () => <path d="M3.8 10L8 5.8 12.2 10" />,
   right: () => <path d="M6 3.8L10.2 8 6 12.2" />,
   tail: () => <path d="M8 3v10M4 9l4 4 4-4" />,
   fold: () => <path d="M3 3v10M13 3v10M5.2 8h5.6M7 6.2L5.2 8 7 9.8M9 6.2L10.8 8 9 9.8" />,
@@ -35,6 +36,13 @@ const DRAWINGS: Record<IconName, () => ComponentChildren> = {
   table: () => [<rect x="2.5" y="3" width="11" height="10" rx="1" />, <path d="M2.5 6.5h11M6.5 6.5V13" />],
   plug: () => <path d="M2.5 2.5l11 11M5.2 9.6l-1.8 1.8M6.3 5.2L9 2.6M10.8 9.7L13.4 7" />,
   saved: () => <path d="M4.2 2.8h7.6v10.6L8 10.4l-3.8 3z" />,
+  search: () => [<circle cx="7" cy="7" r="4.25" />, <path d="M10.2 10.2l3.3 3.3" />],
+  more: () => [3, 8, 13].map((x) => <circle cx={x} cy="8" r="1.3" fill="currentColor" stroke="none" />),
+  open: () => [<path d="M9 2.8h4.2V7M13 3L7.8 8.2" />, <path d="M11.2 9.6v3.6H2.8V4.8h3.6" />],
+  play: () => <path d="M5 3.2l7.6 4.8L5 12.8z" />,
+  pause: () => <path d="M5.5 3.5v9M10.5 3.5v9" />,
+  bolt: () => <path d="M9 1.8L3.6 9h4L7 14.2 12.4 7h-4z" />,
+  send: () => <path d="M2.6 7.4l11-4.8-4.8 11-1.7-4.5z" />,
   close: () => <path d="M4 4l8 8M12 4l-8 8" />,
 };
 

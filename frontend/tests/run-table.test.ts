@@ -1,0 +1,84 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import { button, draw, scene, settle } from "./draw";
+
+const PLAN = Object.keys(scene("r-live").recording.answers ?? {}).find((path) => path.endsWith("/plan")) ?? "";
+const rows = (root: HTMLElement): string[] => [...root.querySelectorAll<HTMLElement>("[data-run]")].map((row) => row.dataset.status ?? "");
+const key = (target: Element | null | undefined, name: string): void =>
+  void target?.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+
+describe("a table of runs", () => {
+  it("has rows, counts and a label for each waterfall", async () => {
+    const { root } = await draw(scene("r-live"));
+    expect(rows(root)).toEqual(["running", "waiting", "retrying", "queued", "waiting", "completed", "completed", "failed", "cancelled"]);
+    expect([...root.querySelectorAll(".inb-chip")].map((chip) => chip.textContent)).toEqual(["All1,284", "Running3", "Needs you2", "Failed17", "Last hour46"]);
+    expect(root.querySelector("[data-run] .c-steps")?.textContent).toContain("2 steps");
+    expect(root.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")).toBe("10");
+  });
+  it("asks before it cancels what is being executed, and only then", async () => {
+    const { root, posts } = await draw(scene("r-live"), [{ status: 200, body: {} }]);
+    button(root, "Cancel run").click();
+    await settle();
+    expect(posts).toEqual([]);
+    expect(root.querySelector("[role=alertdialog]")?.textContent).toContain("generate is being executed");
+    [...root.querySelectorAll<HTMLElement>("[role=alertdialog] button")].at(-1)?.click();
+    await settle();
+    expect(posts.map((post) => post.path)).toEqual([expect.stringMatching(/^runs\/.+3VBED1\/cancel$/)]);
+  });
+  it("cancels a queued run at once", async () => {
+    const { root, posts } = await draw(scene("r-live"), [{ status: 200, body: {} }]);
+    root.querySelector<HTMLElement>("[data-status=queued] [aria-label='Cancel run']")?.click();
+    await settle();
+    expect(posts).toHaveLength(1);
+  });
+  it("runs again and says as what", async () => {
+    const { root, posts } = await draw(scene("r-live"), [{ status: 200, body: { run: { run_id: "01KAJ8Q4V7N2M5X9ZT00NEWR11" } } }]);
+    key(root.querySelector("[data-status=failed]"), "r");
+    await settle();
+    expect(posts[0]?.path).toMatch(/M2D5KE\/rerun$/);
+    expect(root.textContent).toContain("Started again as …NEWR11");
+  });
+  it("says why it could not", async () => {
+    const { root } = await draw(scene("r-live"), [{ status: 404, body: { error: "The function is gone." } }]);
+    key(root.querySelector("[data-status=failed]"), "r");
+    await settle();
+    expect(root.textContent).toContain("The run was not started again. The function is gone.");
+  });
+  it("plans a rerun from the step that failed, and shows what an edit changes", async () => {
+    const plan = { status: 200, body: (scene("r-live").recording.answers ?? {})[PLAN] };
+    const { root } = await draw(scene("r-live"), [plan, plan, plan]);
+    key(root.querySelector("[data-status=failed]"), "R");
+    await settle();
+    const panel = root.querySelector<HTMLElement>(".inb-rerun");
+    expect([...panel?.querySelectorAll(".line .what") ?? []].map((what) => what.textContent)).toEqual(["reused", "runs again"]);
+    expect(panel?.textContent).toContain("The code of a reused step has changed since");
+    [...panel?.querySelectorAll<HTMLElement>("button") ?? []].find((b) => b.textContent === "Edit output")?.click();
+    await settle();
+    const field = panel?.querySelector("textarea");
+    expect(JSON.parse(field?.value ?? "")).toEqual({ docs: 12, index: "kb" });
+    const type = async (text: string): Promise<void> => {
+      if (field) field.value = text;
+      field?.dispatchEvent(new Event("input", { bubbles: true }));
+      await settle();
+    };
+    await type('{"docs": 4,');
+    expect(panel?.querySelector(".fault")?.textContent).toContain("JSON");
+    expect(panel?.querySelector(".primary")?.getAttribute("aria-disabled")).toBe("true");
+    await type('{"docs": 4, "index": "kb"}');
+    expect([...panel?.querySelectorAll(".ln[class*=s-]") ?? []].map((line) => line.textContent?.trim())).toEqual(['−   "docs": 12,', '+   "docs": 4,']);
+  });
+  it("selects many and acts on them", async () => {
+    const { root, posts } = await draw(scene("r-live"), [{ status: 200, body: {} }, { status: 200, body: {} }]);
+    for (const status of ["queued", "failed"]) key(root.querySelector(`[data-status=${status}]`), "x");
+    await settle();
+    expect(root.querySelector(".inb-selection")?.textContent).toContain("2 selectedCancel 1Rerun 1");
+    [...root.querySelectorAll<HTMLElement>(".inb-selection button")][0]?.click();
+    await settle();
+    expect(posts.map((post) => post.path.split("/").at(-1))).toEqual(["cancel"]);
+  });
+  it("does nothing once saved", async () => {
+    const { root } = await draw(scene("r-saved"));
+    expect(root.querySelectorAll(".c-do button")).toHaveLength(0);
+    expect(root.textContent).toContain("Was running");
+  });
+});

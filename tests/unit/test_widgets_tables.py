@@ -1,0 +1,75 @@
+"""Tables in a kernel without a page: their parameters, what they show of a real engine, and what is saved of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import inngest_nb as inngest
+from inngest_nb.links import close_links
+from inngest_nb.widgets.snapshot import snapshot_html
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def client() -> Iterator[inngest.Inngest]:
+    """A client of an engine that keeps nothing."""
+    client = inngest.Inngest(app_id="tables", engine="embedded", data_dir=":memory:")
+
+    @client.create_function(fn_id="add", trigger=inngest.TriggerEvent(event="app/add"))
+    async def add(ctx: inngest.Context) -> Any:
+        return await ctx.step.run("sum", lambda: sum(ctx.event.data["numbers"]))
+
+    @client.create_function(fn_id="fails", trigger=inngest.TriggerEvent(event="app/fail"), retries=0)
+    async def fails(ctx: inngest.Context) -> None:
+        raise ValueError("<script>alert(1)</script>")
+
+    yield client
+    close_links()
+
+
+def test_a_table_shows_the_runs_of_the_engine(client: inngest.Inngest) -> None:
+    client.send_sync([inngest.Event(name="app/add", data={"numbers": [1, 2]}), inngest.Event(name="app/fail")])
+    table = inngest.RunTable(client)
+    status, page = table._source.request("GET", "overview/runs")
+    until(lambda: {run.status for run in client.runs()} == {"completed", "failed"})
+    status, page = table._source.request("GET", "overview/runs?group=failed")
+    assert status == 200
+    assert [row["run"]["name"] for row in page["rows"]] == ["fails"]
+    html = table.snapshot()
+    assert "Completed" in html
+    assert "2 of 2 runs" in html
+    assert "<script" not in html
+    assert table._source.request("GET", "overview/nothing")[0] == 400
+    assert table._source.request("GET", "overview/health")[1]["commit_ms"] > 0
+    table.close()
+
+
+def test_a_table_follows_changes_over_the_comm(client: inngest.Inngest) -> None:
+    table = inngest.RunTable(client, function="add")
+    heard: list[dict[str, Any]] = []
+    stop = table._source.subscribe("$runs", None, "now", heard.extend, lambda gap: None)
+    until(lambda: client._link().call("extent", {"channel": "$runs"}) is not None)
+    client.send_sync(inngest.Event(name="app/add", data={"numbers": [1]}))
+    until(lambda: bool(heard) and heard[-1]["data"]["status"] == "completed")
+    assert "result" not in heard[-1]["data"]
+    stop()
+    table.close()
+
+
+def test_what_a_table_is_narrowed_down_to(client: inngest.Inngest) -> None:
+    assert inngest.RunTable(client, function="add", status="failed").params == {
+        "group": "failed",
+        "function": "tables-add",
+    }
+    assert repr(inngest.RunTable(client)) == "RunTable()"
+    with pytest.raises(ValueError, match="status must be one of all, running"):
+        inngest.RunTable(client, status="lost")
+
+
+@pytest.mark.parametrize("page", [None, {}, {"rows": [], "counts": {}}])
+def test_nothing_known_is_said(page: Any) -> None:
+    html = snapshot_html("run-table", {"group": "all", "function": None}, {"saved_at": 0, "page": page})
+    assert "No runs yet" in html
