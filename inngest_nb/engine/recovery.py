@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import orjson
 
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.functions import Function, from_config
-from inngest_nb.engine.journal.journal import SQL, event_of
+from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.timers import Due
+from inngest_nb.expressions.wait_index import decode_terms, terms_of
 
 
 def take_up(core: Core) -> None:
@@ -18,7 +21,7 @@ def take_up(core: Core) -> None:
         core.schedules.registered(function)
     core.admission.take_up()
     doomed: list[tuple[str, str]] = []
-    for run_id, fn_id, wake_at, reason, parked in core.journal.rows(SQL.open_runs):
+    for run_id, fn_id, wake_at, reason, parked in core.journal.each(SQL.open_runs):
         if reason is not None:
             doomed.append((run_id, reason))
             continue
@@ -27,14 +30,16 @@ def take_up(core: Core) -> None:
             core.timers.add(Due(wake_at, "rerun", run_id))
         elif not parked:  # what is comes back when a wait of it ends
             core.dispatch.wants_peer(fn_id, run_id)
-    for run_id, step_hash, op, status, attempt, at in core.journal.rows(SQL.open_steps):
-        core.timers.add(Due(at, "retry" if status == "retrying" else op, run_id, step_hash, attempt + 1))
+    for run_id, step_hash, op, status, attempt, at in core.journal.each(SQL.open_steps):
+        due = Due(at, sys.intern(op), run_id, sys.intern(step_hash))
+        core.timers.add(due if status == "waiting" else due._replace(kind="retry", attempt=attempt + 1))
         if op == "invoke" and status == "waiting":
             core.waiting.recall(run_id, step_hash)
-    for run_id, step_hash, name, expression, _, _, *event in core.journal.rows(SQL.open_waits):
-        stored = event_of("", tuple(event))
-        core.waits.add((run_id, step_hash), name, expression, stored.as_object())
-        core.waits.kept((run_id, step_hash))
+    for run_id, step_hash, name, expires_at, terms in core.journal.each(SQL.open_waits):
+        wait = (run_id, step_hash)
+        found_by = decode_terms(terms) if terms is not None else terms_of(core.journal.condition(wait))
+        core.waits.recall(wait, name, found_by)
+        core.timers.add(Due(expires_at, "wait_for_event", run_id, sys.intern(step_hash)))
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
         if "ended" not in message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import ExpressionError
 from inngest_nb.expressions import check
+from inngest_nb.expressions.wait_index import encode_terms
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
 
@@ -50,13 +52,14 @@ class Waiting:
         plan = self._plan_invoke(run, message) if message["kind"] == "invoke" else None
         if message["kind"] == "invoke" and plan is None:
             return
-        if "event" in message and not self._open(run, message):
+        terms = self._open(run, message) if "event" in message else None
+        if "event" in message and terms is None:
             return
         run.open_waits.add(message["hash"])
         row = step_row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
         writes: list[Write] = [add_wait_step(run.id, row), *(plan.writes if plan else [])]
         if "event" in message:
-            about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"])
+            about = (message["event"], message.get("if_exp"), message["started_at"], message["wake_at"], terms)
             writes.append((SQL.add_wait, (run.id, row.hash, *about)))
         run.keeping.add((row.hash, 0))
         kept = self._core.journal.persist(writes)  # now: before whatever the body reports next
@@ -79,7 +82,7 @@ class Waiting:
         function = self._core.functions.get(run.fn_id)
         child = plan.runs[0].id if plan and plan.runs else None
         self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None, child=child)
-        self._core.timers.add(Due(message["wake_at"], row.op, run.id, row.hash))
+        self._core.timers.add(Due(message["wake_at"], sys.intern(row.op), run.id, sys.intern(row.hash)))
         self._look_back(run, message)
 
     def _look_back(self, run: Run, message: Message) -> None:
@@ -147,20 +150,20 @@ class Waiting:
             self._look_back(run, message)
         return True
 
-    def _open(self, run: Run, message: Message) -> bool:
+    def _open(self, run: Run, message: Message) -> str | None:
+        """Begin to look for the event; what finds the wait, as text, or None where its condition cannot be understood."""
         wait, condition = (run.id, message["hash"]), message.get("if_exp")
         try:
             if condition is not None:
                 check(condition, variables=("event", "async"))
-            self._core.waits.add(wait, message["event"], condition, run.event.as_object())
+            return encode_terms(self._core.waits.add(wait, message["event"], condition, run.event.as_object()))
         except ExpressionError as exc:
             text = (
                 f"step {message['step_id']!r} of function {run.fn_id!r} waits with if_exp={condition!r}: {exc.message}"
             )
             error: ErrorInfo = {"code": exc.code, "name": "ExpressionError", "message": text, "stack": None}
             self._core.progress.end(run, "failed", error=error)
-            return False
-        return True
+            return None
 
     def _plan_invoke(self, run: Run, message: Message) -> Plan | None:
         """The run to start; None, and a failed step, if there is no such function, or its rate limit drops the event."""

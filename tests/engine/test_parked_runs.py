@@ -132,7 +132,7 @@ async def test_a_failed_step_beside_a_long_wait_is_tried_again_when_its_run_is_p
 def test_a_journal_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
     package = "inngest_nb.engine.journal"
     schema = files(package).joinpath("schema.sql").read_text().splitlines()
-    first = "\n".join(line for line in schema if not line.lstrip().startswith(("parked ", "v ")))
+    first = "\n".join(line for line in schema if not line.lstrip().startswith(("parked ", "v ", "terms ")))
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.executescript(first.replace("reason TEXT,\n)", "reason TEXT\n)"))
         connection.execute("INSERT INTO meta VALUES ('schema_version', '1')")
@@ -141,7 +141,7 @@ def test_a_journal_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
         connection = open_database(tmp_path / name, package, synchronous="FULL")
         try:
             version = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
-            tables = [connection.execute(f"PRAGMA table_info({table})") for table in ("events", "runs")]
+            tables = [connection.execute(f"PRAGMA table_info({table})") for table in ("events", "runs", "waits")]
             return version, [sorted(column[1:5] for column in table) for table in tables]
         finally:
             connection.close()

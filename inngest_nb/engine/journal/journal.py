@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ class Journal:
     def rows(self, sql: str, *params: Any) -> list[Any]:
         """All rows of a statement."""
         return self.reader.execute(sql, params).fetchall()
+
+    def each(self, sql: str, *params: Any) -> Iterator[Any]:
+        """The rows of a statement one by one: there may be more than memory should hold."""
+        return self.reader.execute(sql, params)
 
     def run(self, run_id: str) -> Run | None:
         """A run as it was last written, with its events."""

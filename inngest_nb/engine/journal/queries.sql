@@ -59,8 +59,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, hash, att
   started_at = excluded.started_at, ended_at = NULL, opts = excluded.opts, retry_at = excluded.retry_at WHERE status = 'cancelled';
 
 -- add_wait: an open wait for an event; one that was dropped begins anew
-INSERT INTO waits (run_id, hash, event_name, expression, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (run_id, hash) DO UPDATE SET event_name = excluded.event_name, expression = excluded.expression,
+INSERT INTO waits (run_id, hash, event_name, expression, created_at, expires_at, terms) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, hash) DO UPDATE SET event_name = excluded.event_name, expression = excluded.expression, terms = excluded.terms,
   created_at = excluded.created_at, expires_at = excluded.expires_at, resolved_at = NULL WHERE expires_at = 0;
 
 -- drop_wait_step: the body wants the wait no more, whatever has become of it
@@ -147,18 +147,17 @@ FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? 
 -- open_runs: what goes on after a restart
 SELECT id, fn_id, wake_at, reason, parked FROM runs WHERE ended_at IS NULL ORDER BY id;
 
--- open_steps: sleeps and retries to time again after a restart
+-- open_steps: sleeps, invocations and retries to time again after a restart
 SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id
 WHERE r.ended_at IS NULL AND s.retry_at IS NOT NULL
-  AND (s.status = 'waiting' OR (s.status = 'retrying' AND NOT EXISTS
+  AND s.op != 'wait_for_event' AND (s.status = 'waiting' OR (s.status = 'retrying' AND NOT EXISTS
        (SELECT 1 FROM steps n WHERE n.run_id = s.run_id AND n.hash = s.hash AND n.attempt > s.attempt)));
 
 -- waiting_of_run: hashes of its registered waits
 SELECT hash FROM steps WHERE run_id = ? AND status = 'waiting';
 
--- open_waits: event waits to index again after a restart
-SELECT w.run_id, w.hash, w.event_name, w.expression, w.created_at, w.expires_at, e.event_id, e.name, e.data, e.user, e.ts, e.v
-FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id WHERE w.resolved_at IS NULL AND r.ended_at IS NULL;
+-- open_waits: event waits to index and time again after a restart; the end of a run closes its own
+SELECT run_id, hash, event_name, expires_at, terms FROM waits WHERE resolved_at IS NULL;
 
 -- event_by_key: an event that was already accepted under this idempotency key
 SELECT id FROM events WHERE idempotency_key = ?;

@@ -100,6 +100,7 @@ CREATE TABLE waits (
   expires_at INTEGER NOT NULL,
   resolved_at INTEGER,
   matched_event_id TEXT,
+  terms TEXT,                       -- JSON: what an event must have to be looked at, one [path, value] for each alternative
   PRIMARY KEY (run_id, hash)
 ) WITHOUT ROWID;
 CREATE INDEX waits_open ON waits(run_id) WHERE resolved_at IS NULL;
