@@ -140,7 +140,7 @@ class Lifecycle:
             return
         body = dense({"run_id": run.id, "step_id": step_id, "hash": step_hash, "attempt": attempt, "reason": reason})
         data = orjson.dumps(body).decode()
-        for channel in (*channels, run.id):
+        for channel in (*sorted(channels), run.id):
             self._hub.publish(
                 Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt, self._clock.now())
             )

@@ -6,7 +6,6 @@ says up to which change of the feed it holds.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from inngest_nb.engine.core import Core
 from inngest_nb.engine.lifecycle import run_line, run_state, step_state, wait_extra
 from inngest_nb.engine.records import Run, StepRow, StoredEvent
 from inngest_nb.errors import ListingError
-from inngest_nb.store import load_queries
+from inngest_nb.store import Reader, load_queries
 
 GROUPS = ("all", "running", "asking", "failed", "recent", "queued", "waiting", "completed", "cancelled")
 ORDERS = ("started", "status", "function", "trigger", "duration")
@@ -79,22 +78,15 @@ class Listings:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._reader: sqlite3.Connection | None = None
-        self._turn = asyncio.Lock()
+        self._reader = Reader(core.journal.another_reader)
 
     async def read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         """Ask the journal something that may take long."""
-        async with self._turn:
-            if self._reader is None:
-                self._reader = self._core.journal.another_reader()
-            return await asyncio.to_thread(_in_one_view, self._reader, ask)
+        return await self._reader.ask(lambda connection: _in_one_view(connection, ask))
 
     async def close(self) -> None:
         """Let go of the file."""
-        async with self._turn:
-            if self._reader is not None:
-                self._reader.close()
-            self._reader = None
+        await self._reader.close()
 
     async def page(self, listing: Listing) -> dict[str, Any]:
         """{"rows": [{"run", "steps"}, …], "total", "counts", "minutes", "upto", "next"}."""

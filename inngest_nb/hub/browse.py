@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from inngest_nb.errors import ListingError
 from inngest_nb.hub.log import Publish, encode
-from inngest_nb.store import load_queries
+from inngest_nb.store import Reader, load_queries
 
 MOST_MESSAGES = 1000
 #: How far one search looks: the next one goes on, and nobody waits long for an answer.
@@ -54,44 +51,32 @@ class Search:
 class Browse:
     """Has a connection of its own, opened when it is first needed."""
 
-    def __init__(self, open_reader: Callable[[], sqlite3.Connection]) -> None:
-        self._open_reader = open_reader
-        self._reader: sqlite3.Connection | None = None
-        self._turn = asyncio.Lock()
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     async def topics(self, log_id: int) -> list[tuple[str, str, int]]:
         """(topic, kind, how many) of a log."""
-        return await self._rows(_SQL.topics, (log_id,))
+        return await self._reader.rows(_SQL.topics, (log_id,))
 
     async def channels(self) -> list[tuple[str, int, int, int | None]]:
         """(name, first offset, next offset, time of the last message) of the logs of data."""
-        return await self._rows(_SQL.channels, ())
+        return await self._reader.rows(_SQL.channels, ())
 
     async def said_by_run(self, run_id: str) -> list[tuple[str, str, str]]:
         """(channel, topic, data as JSON text) of what a run has published, newest first."""
-        return await self._rows(_SQL.said_by_run, (run_id,))
+        return await self._reader.rows(_SQL.said_by_run, (run_id,))
 
     async def search(self, log_id: int, name: str, first: int, before: int, search: Search) -> tuple[list[bytes], int]:
         """What fits below an offset, oldest first, and down to which offset that is all there is."""
         after = first if search.plain else max(first, before - STRETCH)
         about = {"channel": log_id, "before": before, "after": after, **search.bound()}
-        rows = await self._rows(_SQL.search, about)
+        rows = await self._reader.rows(_SQL.search, about)
         reached = rows[-1][0] if len(rows) == search.limit else after
         return [encode(Publish(name, *fields), offset) for offset, *fields in reversed(rows)], reached
 
-    async def _rows(self, sql: str, about: Any) -> list[Any]:
-        async with self._turn:
-            if self._reader is None:
-                self._reader = self._open_reader()
-            reader = self._reader
-            return await asyncio.to_thread(lambda: reader.execute(sql, about).fetchall())
-
     async def close(self) -> None:
         """Let go of the file."""
-        async with self._turn:
-            if self._reader is not None:
-                self._reader.close()
-            self._reader = None
+        await self._reader.close()
 
 
 def _like(text: str) -> str:

@@ -20,7 +20,7 @@ from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.hub.trimmer import Trimmer
 from inngest_nb.retention import Retention
-from inngest_nb.store import Write, Writer, connect_reader, load_queries
+from inngest_nb.store import Reader, Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
 MAX_DATA_BYTES = 524_288
@@ -45,7 +45,8 @@ class Hub:
         self._reader = self._open_reader(path)
         self._logs: dict[str, ChannelLog] = {}
         self._feeds: dict[str, Feed] = {}
-        self.browse = Browse(lambda: self._open_reader(path))
+        self._behind = Reader(lambda: self._open_reader(path))  # for who is behind what memory keeps
+        self.browse = Browse(Reader(lambda: self._open_reader(path)))
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
         self._touched: dict[ChannelLog, int] = {}
@@ -68,7 +69,7 @@ class Hub:
             retention,
             logs=self._logs,
             writer=self._writer,
-            open_reader=lambda: self._open_reader(path),
+            reader=Reader(lambda: self._open_reader(path)),
             clock=self._clock,
             loop=self._loop,
         )
@@ -212,9 +213,9 @@ class Hub:
         self._logs[name] = log
         return log
 
-    def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
-        """Messages of a log from disk; called from a worker thread."""
-        rows = self._reader.execute(_SQL.read, (log.id, start, limit)).fetchall()
+    async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
+        """Messages of a log from disk."""
+        rows = await self._behind.rows(_SQL.read, (log.id, start, limit))
         return [Entry(offset, Publish(log.name, *fields)) for offset, *fields in rows]
 
     def has(self, channel: str, topic: str, created_at: int) -> bool:
@@ -282,6 +283,7 @@ class Hub:
             self._flush()
         self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])
         await self.browse.close()
+        await self._behind.close()
         await self._writer.close()
         self._reader.close()
 

@@ -107,7 +107,7 @@ class Subscription:
         return Batch(messages=[], next=self.cursor, lost=self.cursor - begin, gap_from=begin)
 
     async def _from_disk(self, limit: int) -> Batch:
-        entries = await asyncio.to_thread(self._hub.read, self.log, self.cursor, limit)
+        entries = await self._hub.read(self.log, self.cursor, limit)
         if self.cursor < self.log.first:  # trimmed while it was read
             return self._skip_trimmed()
         entries = [entry for entry in entries if entry.offset < self.log.visible]

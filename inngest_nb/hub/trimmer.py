@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import InngestError
 from inngest_nb.hub.log import ChannelLog
 from inngest_nb.retention import Retention
-from inngest_nb.store import Write, Writer, load_queries
+from inngest_nb.store import Reader, Write, Writer, load_queries
 
 LOOK_EVERY_S = 5.0
 _SLICE = 500  # messages, before it is known how long a slice takes
@@ -47,13 +47,12 @@ class Trimmer:
         *,
         logs: dict[str, ChannelLog],
         writer: Writer,
-        open_reader: Callable[[], sqlite3.Connection],
+        reader: Reader,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._retention, self._logs, self._writer = retention, logs, writer
-        self._open_reader, self._clock, self._loop = open_reader, clock, loop
-        self._reader: sqlite3.Connection | None = None
+        self._reader, self._clock, self._loop = reader, clock, loop
         self._too_long: set[ChannelLog] = set()
         self._slice, self._wanted = _SLICE, False
         self._looked_at: float | None = None
@@ -78,8 +77,7 @@ class Trimmer:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self._reader is not None:
-            self._reader.close()
+        await self._reader.close()
 
     def _by_the_clock(self) -> None:
         assert self._retention.age_us is not None
@@ -149,10 +147,8 @@ class Trimmer:
         return int((await self._ask(_SQL.bytes_used, ()))[0][0])
 
     async def _ask(self, statement: str, about: tuple[int, ...]) -> list[tuple[Any, ...]]:
-        """From a thread and with a connection of its own: nobody else waits for an answer that takes long."""
-        if self._reader is None:
-            self._reader = self._open_reader()
-        return await asyncio.to_thread(lambda: self._reader.execute(statement, about).fetchall())  # type: ignore[union-attr]
+        """With a connection of its own: nobody else waits for an answer that takes long."""
+        return await self._reader.rows(statement, about)
 
     # -- how it goes ---------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ async def test_what_a_reader_saw_is_on_disk(hubs: Hubs, tmp_path: Path) -> None:
     for n in range(50):
         hubs.hub.publish(Publish("c", "t", str(n)))
     await subscription.next_batch()
-    rows = hubs.hub.read(hubs.hub.log("c"), 0, 100)
+    rows = await hubs.hub.read(hubs.hub.log("c"), 0, 100)
     assert len(rows) >= subscription.cursor > 0
 
 

@@ -79,7 +79,7 @@ async def test_a_message_is_shown_when_it_is_on_disk_and_not_before(hub: Hub) ->
     say(hub, 0)
     assert subscription.visible == 0
     await asyncio.wait_for(reading, LIMIT_S)
-    assert [entry.offset for entry in hub.read(hub.log("chat"), 0, 10)] == [0]
+    assert [entry.offset for entry in await hub.read(hub.log("chat"), 0, 10)] == [0]
 
 
 async def test_a_reader_that_stands_still_delays_nobody(hub: Hub) -> None:

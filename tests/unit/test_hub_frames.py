@@ -99,7 +99,7 @@ async def test_a_log_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     try:
         assert hub.publish(Publish("chat", "t", '"new"', metadata='{"k":1}', stream_id="s")) == 1
         await hub.written()
-        first, second = hub.read(hub.log("chat"), 0, 10)
+        first, second = await hub.read(hub.log("chat"), 0, 10)
         assert (first.publish.data, first.publish.run_id, first.publish.metadata) == ('"old"', "r", None)
         assert (second.publish.metadata, second.publish.stream_id) == ('{"k":1}', "s")
     finally:
