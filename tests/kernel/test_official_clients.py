@@ -13,6 +13,8 @@ from typing import Any
 import inngest
 import pytest
 from inngest._internal.errors import SendEventsError
+from inngest.experimental import realtime
+from tornado.websocket import websocket_connect
 
 from tests.support.jupyter import TOKEN, free_port
 from tests.support.kernels import Kernel, KernelServer, until
@@ -144,6 +146,36 @@ def test_a_run_is_cancelled(office: Office) -> None:
     run = office.read(f"/v1/runs/{run_id}")["data"]
     assert (run["status"], run["output"]) == ("Cancelled", {})
     assert run["ended_at"] >= run["run_started_at"]
+
+
+async def test_what_is_published_is_heard_with_a_token_for_its_topic_only(office: Office) -> None:
+    client, channel = office.client(), f"chat:{secrets.token_hex(4)}"
+    token = await realtime.get_subscription_token(client, channel, ["tokens"])
+    assert (token["channel"], token["topics"]) == (channel, ["tokens"])
+    socket = await websocket_connect(f"{office.url.replace('http', 'ws', 1)}/v1/realtime/connect?token={token['key']}")
+    await realtime.publish(client, channel, "secrets", {"text": "not for this token"})
+    await asyncio.to_thread(realtime.publish_sync, client, channel, "tokens", {"text": "durable"})
+    await realtime.publish(client, channel, "tokens", {"text": "functions"})
+    heard: list[dict[str, Any]] = []
+    while len(heard) < 2:
+        frame = await asyncio.wait_for(socket.read_message(), 10)
+        assert frame is not None
+        message = json.loads(frame)
+        heard += [message] if message["kind"] == "data" else []
+    assert [message["data"]["text"] for message in heard] == ["durable", "functions"]
+    assert {message["topic"] for message in heard} == {"tokens"}
+    socket.close()
+    await asyncio.wait_for(socket.read_message(), 10)
+    await client._http_client._http_client.aclose()
+
+
+async def test_publishing_and_tokens_need_the_signing_key(office: Office) -> None:
+    stranger = office.client(signing_key="0" * 64)
+    with pytest.raises(Exception, match="401"):
+        await realtime.publish(stranger, "chat", "tokens", {"text": "hello"})
+    with pytest.raises(Exception, match="401"):
+        realtime.get_subscription_token_sync(stranger, "chat", ["tokens"])
+    await stranger._http_client._http_client.aclose()
 
 
 def test_the_port_is_told_by_the_status_and_the_log(office: Office) -> None:
