@@ -12,7 +12,7 @@ MAX_EVENT_BYTES = 3 * 1024 * 1024
 MAX_EVENTS = 5000
 MAX_SESSIONS, MAX_SESSION_KEY_BYTES, MAX_SESSION_VALUE_BYTES = 5, 128, 1024
 OLDEST_TS_MS, NEWEST_TS_MS = 315_532_800_000, 4_102_444_800_000  # 1980 and 2100
-_MAX_TS = (1 << 63) - 1
+_ENDLESS = (float("inf"), float("-inf"))  # what Python reads of 1e999
 _KNOWN_FIELDS = frozenset({"name", "data", "id", "ts", "user", "v", "meta"})
 
 
@@ -116,7 +116,7 @@ def _sessions(meta: Mapping[str, Any], where: str) -> dict[str, str]:
 def _session(key: str, value: object, where: str) -> str:
     if key == "":
         raise EventInvalidError(f"a session of {where} has an empty key")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value in _ENDLESS:
         raise EventInvalidError(f"session {key!r} of {where} must be a text or a number, not {_kind(value)}")
     text = value if isinstance(value, str) else dumps(value)
     if len(key.encode()) > MAX_SESSION_KEY_BYTES or len(text.encode()) > MAX_SESSION_VALUE_BYTES:
