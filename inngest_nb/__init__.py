@@ -35,6 +35,7 @@ from inngest_nb.worker.steps import Step
 from inngest_nb.worker.steps_sync import StepSync
 
 if TYPE_CHECKING:
+    from inngest_nb.hooks import use_realtime
     from inngest_nb.widgets import Approval, RunTable, RunTimeline, TokenStream
 
 __all__ = [
@@ -82,15 +83,24 @@ __all__ = [
     "get_client_subscription_token",
     "realtime",
     "static_schema",
+    "use_realtime",
 ]
 
 _WIDGETS = frozenset({"Approval", "RunTable", "RunTimeline", "TokenStream"})
 
 
 def __getattr__(name: str) -> Any:
-    """Load the widgets on first use: most scripts never need anywidget."""
+    """Load on first use what most scripts never need: anywidget, traitlets."""
     if name in _WIDGETS:
         from inngest_nb import widgets
 
         return getattr(widgets, name)
+    if name == "use_realtime":
+        from inngest_nb.hooks import use_realtime
+
+        return use_realtime
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

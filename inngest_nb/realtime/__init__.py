@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from inngest_nb.realtime.by_token import subscribe
 from inngest_nb.realtime.channels import (
     BoundChannel,
     ChannelDefinition,
@@ -21,6 +24,10 @@ from inngest_nb.realtime.handed_out import (
 from inngest_nb.realtime.messages import Message, MessageKind, fold_rollbacks, text_piece
 from inngest_nb.realtime.refs import Publication, StaticTopic, Topic, TopicRef
 from inngest_nb.realtime.schemas import StaticSchema, TopicConfig, static_schema, validate
+from inngest_nb.realtime.subscription import Subscription
+
+if TYPE_CHECKING:
+    from inngest_nb.hooks import use_realtime
 
 __all__ = [
     "BoundChannel",
@@ -34,6 +41,7 @@ __all__ = [
     "StaticChannel",
     "StaticSchema",
     "StaticTopic",
+    "Subscription",
     "SubscriptionToken",
     "Topic",
     "TopicConfig",
@@ -44,7 +52,18 @@ __all__ = [
     "get_client_subscription_token",
     "get_subscription_token",
     "static_schema",
+    "subscribe",
     "text_piece",
     "topic",
+    "use_realtime",
     "validate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the hook on first use: it needs traitlets, and a link to an engine."""
+    if name == "use_realtime":
+        from inngest_nb.hooks import use_realtime
+
+        return use_realtime
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

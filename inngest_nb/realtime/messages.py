@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Literal
 
-__all__ = ["Message", "MessageKind", "fold_rollbacks", "standing", "text_piece"]
+__all__ = ["Message", "MessageKind", "execution_of", "fold_rollbacks", "standing", "text_piece"]
 
 MessageKind = Literal["data", "run", "step", "rollback", "commit", "gap", "datastream-start", "datastream-end", "raw"]
 
@@ -92,7 +92,7 @@ def fold_rollbacks(messages: Iterable[Message]) -> list[Message]:
     A rollback voids what its step published on that channel since the step's last rollback or commit.
     """
     given = list(messages)
-    stands = standing((message.kind, _execution(message)) for message in given)
+    stands = standing((message.kind, execution_of(message)) for message in given)
     return [message for message, stays in zip(given, stands, strict=True) if stays]
 
 
@@ -128,7 +128,7 @@ def text_piece(data: Any, field: str | None = None) -> str | None:
     return next((piece for piece in pieces if isinstance(piece, str)), None)
 
 
-def _execution(message: Message) -> Hashable | None:
+def execution_of(message: Message) -> Hashable | None:
     """Return which step of which run, on which channel, a message belongs to or is about."""
     run_id, step_id = message.run_id, message.step_id
     if message.kind in ("rollback", "commit") and isinstance(message.data, Mapping):

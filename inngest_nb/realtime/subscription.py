@@ -45,6 +45,7 @@ class Subscription:
         topics: list[str] | None,
         since: Since,
         *,
+        epoch: int | None = None,
         codec: Codec,
         on_message: OnMessage | None = None,
         on_error: OnError | None = None,
@@ -53,7 +54,7 @@ class Subscription:
         self.channel, self.topics, self.is_closed = channel, topics, False
         self.codec = codec
         self._source, self._on_error, self._status = source, on_error, status or Listener()
-        self._place: tuple[Place, int | None] = (_place(since), None)
+        self._place: tuple[Place, int | None] = (_place(since), epoch)
         self._lock = threading.Lock()
         self._settled = threading.Event()
         self._when_settled: list[Callable[[], None]] = []

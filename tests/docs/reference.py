@@ -22,6 +22,7 @@ from inngest_nb.engine.flow import backoff, events
 from inngest_nb.function import MAX_RETRIES
 from inngest_nb.history import History, tables
 from inngest_nb.history.frames import HistoryFrame
+from inngest_nb.hooks import Messages, Realtime
 from inngest_nb.hub import hub, subscription
 from inngest_nb.lint import Finding
 from inngest_nb.publishing import ClientRealtime
@@ -64,7 +65,7 @@ _HANDED = (
     inngest_nb.Function, inngest_nb.Context, inngest_nb.ContextSync, inngest_nb.Step, inngest_nb.StepSync,
     steps.StepRealtime, steps_sync.StepRealtimeSync, steps.StepAI, steps_sync.StepAISync, Group, GroupSync, ParallelMode,
     Decision, inngest_nb.Run, ClientRealtime, realtime.SubscriptionToken, realtime.ClientSubscriptionToken, inngest_nb.StepMemos, testing.Triggered, testing.Result, testing.StepResult, SendEventsResult, middleware.TransformOutputResult,
-    Subscription, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
+    Subscription, Realtime, Messages, HistoryFrame, realtime.TopicRef, realtime.StaticTopic, realtime.TopicDefinition, demo.Model,
     demo.DemoUnavailable, Finding,
 )  # fmt: skip
 
@@ -126,8 +127,9 @@ def _realtime() -> str:
     handed_out = [realtime.SubscriptionToken, realtime.ClientSubscriptionToken]
     tokens = [*handed_out, realtime.get_subscription_token, realtime.get_client_subscription_token]
     return _objects(
-        *declared, *passed, realtime.fold_rollbacks, realtime.text_piece, ClientRealtime, Subscription, *tokens
-    )
+        *declared, *passed, realtime.fold_rollbacks, realtime.text_piece, ClientRealtime, Subscription,
+        realtime.subscribe, realtime.use_realtime, Realtime, Messages, *tokens,
+    )  # fmt: skip
 
 
 def _history() -> str:

@@ -119,7 +119,7 @@ def start_missing(functions: dict[str, inngest.Function[Any]], acks: Path) -> No
                 note(acks, "started", name, n, function.start({"n": n}).id)
 
 
-def answer_questions(client: inngest.Inngest, acks: Path) -> inngest.realtime.Subscription:  # type: ignore[name-defined]
+def answer_questions(client: inngest.Inngest, acks: Path) -> inngest.realtime.Subscription:
     """Answer every question once; the line is written when the answer was acknowledged."""
     answered = {question for kind, question, *_ in noted(acks) if kind == "answered"}
 

@@ -41,7 +41,12 @@ ONLY_IN = {
     "pyarrow": ("inngest_nb/history",),
     "polars": ("inngest_nb/history",),
     "opentelemetry": ("inngest_nb/history",),
-    "tornado": ("server_extension", "inngest_nb/links/server.py", "inngest_nb/ai.py"),
+    "tornado": (
+        "server_extension",
+        "inngest_nb/links/server.py",
+        "inngest_nb/realtime/connecting.py",
+        "inngest_nb/ai.py",
+    ),
     "inngest_nb_server": ("server_extension",),
     "jwt": ("inngest_nb/realtime/tokens.py",),
 }

@@ -1,0 +1,43 @@
+"""The loop on which a hook's attributes change: that of the code that made it, else one on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+
+from inngest_nb.loops import LoopThread
+
+__all__ = ["Home"]
+
+_threads: list[LoopThread] = []
+_lock = threading.Lock()
+os.register_at_fork(after_in_child=_threads.clear)
+
+
+class Home:
+    """A notebook has a loop, on the thread that widgets live on; a script has none."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio._get_running_loop() or _own_loop()  # noqa: SLF001  # the one that returns None
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Call there, soon; not at all if the loop is gone."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(call)
+
+    def run(self, call: Callable[[], None]) -> None:
+        """Call there: at once if this is there."""
+        if asyncio._get_running_loop() is self.loop:  # noqa: SLF001
+            call()
+        else:
+            self.post(call)
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        if not _threads:
+            _threads.append(LoopThread("inngest-nb hooks"))
+        return _threads[0].loop
