@@ -27,6 +27,7 @@ FORBIDDEN = {
     "expressions": ("engine", "worker", "hub", "store", "links", "client", "widgets", "history", "realtime"),
     "realtime": ("engine", "worker", "hub", "store", "links", "client", "widgets", "history"),
     "history": ("engine.engine", "worker", "hub", "links", "client", "widgets"),
+    "hooks": ("engine", "worker", "hub", "store", "widgets", "history"),
     "links": ("client", "widgets", "history"),
     "protocol.py": ("engine", "worker", "hub", "store", "links", "client", "widgets", "history"),
 }
