@@ -92,8 +92,10 @@ INSERT OR REPLACE INTO outbox (key, message) VALUES (?, ?);
 -- end_outbox: the message log has it
 DELETE FROM outbox WHERE key = ?;
 
--- outbox: what to tell again
-SELECT key, message FROM outbox;
+-- outbox: what to tell again, publishes in the order in which their steps ended, then the ends of runs
+SELECT o.key, o.message FROM outbox o
+LEFT JOIN steps s ON s.run_id = substr(o.key, 1, 26) AND s.hash = substr(o.key, 28) AND s.status = 'completed'
+ORDER BY s.ended_at IS NULL, s.ended_at, s.idx;
 
 -- collected_for: is an event of this id in a run of this function, at any position, since a time
 SELECT r.id FROM events e JOIN runs r ON r.event_id = e.id WHERE e.event_id = ?1 AND r.fn_id = ?2 AND e.received_at >= ?3
