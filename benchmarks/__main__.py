@@ -27,9 +27,16 @@ def main() -> None:
     contenders = {"bare group-commit loop (the limit)": limit, **ours, **peers}
     print(_table(contenders))
     print(_ratios(limit, ours["ours, embedded"], peers))
+    history = in_child("benchmarks.history")
+    print(_history(history))
+    _write("engine", contenders)
+    _write("history", history)
+
+
+def _write(name: str, found: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
-    (RESULTS / "engine.json").write_text(json.dumps({"machine": machine, **contenders}, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, **found}, indent=1) + "\n")
 
 
 def _table(contenders: dict[str, dict[str, Any]]) -> str:
@@ -42,6 +49,17 @@ def _table(contenders: dict[str, dict[str, Any]]) -> str:
         cells = [f"{found['ten_steps']['p50_ms']:.2f} ms", _rate(rates.get("100")), _rate(rates.get("1000"))]
         lines.append(f"{name:38} {cells[0]:>16} {cells[1]:>14} {cells[2]:>14} {f'{body:.2f} ms' if body else '':>14}")
     return "\n".join(lines)
+
+
+def _history(found: dict[str, Any]) -> str:
+    if "error" in found:
+        return f"history: not measured: {found['error'][:70]}"
+    ours, ratio = found["ours"], found["read_sql_to_ours"]
+    return (
+        f"history: a million messages in {ours['first_s']} s the first time and {ours['again_s']} s again; pandas.read_sql "
+        f"takes {ratio['first_s']}x and {ratio['again_s']}x that, and {ratio['cpu_s']}x the processor time; filters up to "
+        f"{max(ours['filters_ms'].values())} ms"
+    )
 
 
 def _rate(value: int | None) -> str:

@@ -167,4 +167,6 @@ def _microseconds(values: Any) -> Any:
 
 
 def _objects(values: Any) -> Any:
+    if isinstance(values, np.ndarray):
+        return values
     return np.fromiter(values, dtype=object, count=len(values))

@@ -116,15 +116,27 @@ w.created_at < :until;
 
 -- messages: one stretch of the log as four texts, because SQLite joins texts faster than Python makes objects
 SELECT group_concat(head, char(10)), group_concat("offset"), group_concat(created_at), group_concat(data, char(30))
-FROM (SELECT json_array(c.name, m.topic, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.key IS NOT NULL, m.channel_id) AS head,
+FROM (SELECT json_array(m.channel_id, m.topic, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.key IS NOT NULL) AS head,
              m."offset", m.created_at, m.data
-      FROM /* from */ messages m CROSS JOIN channels c ON c.id = m.channel_id
+      FROM /* from */ messages m
       /* where */ ORDER BY m.channel_id, m."offset" LIMIT :rows);
 
 -- messages_newest: when the first of the newest messages was published
 SELECT min(created_at) FROM (
-  SELECT m.created_at FROM /* from */ messages m CROSS JOIN channels c ON c.id = m.channel_id
+  SELECT m.created_at FROM /* from */ messages m
   /* where */ ORDER BY m.created_at DESC LIMIT :limit);
+
+-- channel_names: what channels are called
+SELECT id, name FROM channels WHERE id IN (SELECT value FROM json_each(:channels));
+
+-- published_since: how many messages, counted up to :rows
+SELECT count(*) FROM (SELECT 1 FROM messages WHERE created_at >= :since LIMIT :rows);
+
+-- messages_from_few: where those since a time are, if they are few
+(SELECT channel_id, "offset" FROM messages WHERE created_at >= :since) found CROSS JOIN
+
+-- messages_where_few: these; the plus keeps SQLite from looking them up by channel
+m.channel_id = +found.channel_id AND m."offset" = found."offset";
 
 -- messages_where_after: behind the stretch that was read before
 (m.channel_id, m."offset") > (:after_channel, :after_offset);

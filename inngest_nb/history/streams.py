@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = [
     "StreamKey",
     "StreamText",
     "latency_rows",
-    "marked",
+    "stands",
     "streams_of",
     "topics_with",
     "transcript_rows",
@@ -43,8 +43,8 @@ class StreamKey:
 class StreamText:
     """The pieces that stand, with their times in microseconds."""
 
-    pieces: list[str] = dataclasses.field(default_factory=list)
-    times: list[int] = dataclasses.field(default_factory=list)
+    pieces: list[str]
+    times: list[int]
 
 
 def topics_with(topics: list[str] | None) -> list[str] | None:
@@ -52,32 +52,37 @@ def topics_with(topics: list[str] | None) -> list[str] | None:
     return None if topics is None else [*topics, _STEP_TOPIC]
 
 
-def marked(messages: MessageColumns) -> Iterator[tuple[dict[str, Any], Any, int, bool]]:
-    """Yield each message's head, data and time, and whether it stands.
+def stands(messages: MessageColumns) -> Any:
+    """Return which messages are data that stands, as an array.
 
     `messages` must be in the order of channels and offsets and hold rollbacks and commits as well as data.
     """
-    heads = [dict(zip(messages.repeated(), values, strict=True)) for values in messages.heads]
-    marks = [
-        (head["kind"], None if head["step_id"] is None else (head["channel"], head["run_id"], head["step_id"]))
-        for head in heads
-    ]
-    codes = messages.head.tolist()
-    stands = standing(marks[code] for code in codes)
-    yield from zip((heads[code] for code in codes), messages.data, messages.created_at.tolist(), stands, strict=True)
+    repeated = messages.repeated()
+    is_data = np.array([kind == "data" for kind in repeated["kind"]], dtype=bool)
+    if "rollback" not in repeated["kind"]:
+        return is_data[messages.head]
+    about = zip(repeated["kind"], repeated["channel"], repeated["run_id"], repeated["step_id"], strict=True)
+    marks = [(kind, None if step is None else (channel, run, step)) for kind, channel, run, step in about]
+    return np.array(standing(marks[code] for code in messages.head.tolist()), dtype=bool)
 
 
 def streams_of(messages: MessageColumns, field: str | None) -> dict[StreamKey, StreamText]:
     """Gather the pieces of text that stand, in the order in which the streams began."""
-    names = [f.name for f in dataclasses.fields(StreamKey)]
-    found: dict[tuple[Any, ...], StreamText] = {}
-    for head, data, time, stays in marked(messages):
-        if stays and (piece := text_piece(data, field)) is not None:
-            stream = found.setdefault(tuple(map(head.__getitem__, names)), StreamText())
-            stream.pieces.append(piece)
-            stream.times.append(time)
-    in_order = sorted(found.items(), key=lambda item: item[1].times[0])
-    return {StreamKey(*key): stream for key, stream in in_order}
+    found: dict[StreamKey, StreamText] = {}
+    repeated = messages.repeated()
+    columns = [repeated[f.name] for f in dataclasses.fields(StreamKey)]
+    keys = [StreamKey(*values) for values in zip(*columns, strict=True)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    kept = messages.take(stands(messages))
+    streams = np.array([numbers[key] for key in keys], dtype=np.int64)[kept.head]
+    order = np.argsort(streams, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(streams[order])) + 1):
+        texts = [text_piece(data, field) for data in kept.data[rows].tolist()]
+        times = kept.created_at[rows].tolist()
+        pieces = [(text, time) for text, time in zip(texts, times, strict=True) if text is not None]
+        if pieces:
+            found[keys[kept.head[rows[0]]]] = StreamText(*map(list, zip(*pieces, strict=True)))
+    return dict(sorted(found.items(), key=lambda item: item[1].times[0]))
 
 
 def transcript_rows(streams: Mapping[StreamKey, StreamText]) -> list[tuple[Any, ...]]:

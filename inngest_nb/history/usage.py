@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from inngest_nb.history.messages import MessageColumns
-from inngest_nb.history.streams import marked
+from inngest_nb.history.streams import stands
 
 __all__ = ["Price", "Tokens", "tokens_in", "usage_rows"]
 
@@ -47,11 +47,13 @@ class Tokens(NamedTuple):
 def usage_rows(messages: MessageColumns, prices: Mapping[str, Price]) -> list[tuple[Any, ...]]:
     """Return the rows of the table "usage", in the order of their time."""
     rows = []
-    for head, data, time, stays in marked(messages):
-        tokens = tokens_in(data) if head["kind"] == "data" else None
+    columns = (messages.head.tolist(), messages.data, messages.created_at.tolist(), stands(messages).tolist())
+    for code, data, time, stays in zip(*columns, strict=True):
+        channel, _, kind, run_id, fn_id, step_id, attempt, _ = messages.heads[code]
+        tokens = tokens_in(data) if kind == "data" else None
         if tokens is not None:
-            place = (head["run_id"], head["fn_id"], head["step_id"], head["attempt"], head["channel"], time)
             counts = (tokens.input, tokens.output, tokens.cached)
+            place = (run_id, fn_id, step_id, attempt, channel, time)
             rows.append((*place, tokens.model, *counts, tokens.cost_by(prices), not stays))
     return sorted(rows, key=lambda row: row[5])
 
