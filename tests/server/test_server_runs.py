@@ -93,12 +93,8 @@ async def test_the_messages_of_a_step_are_those_of_all_its_channels(client: Clie
     await peer.hear("step.saved", hash=peer.step_done(run, "draw", output="1"))
     path = f"runs/{run['run_id']}/steps/{step_hash('draw', 0)}/messages"
     found = (await client.get(path))["messages"]
-    assert [(message["channel"], message["kind"]) for message in found] == [
-        ("a", "data"),
-        ("b", "data"),
-        ("a", "commit"),
-        ("b", "commit"),
-    ]
+    assert [(message["channel"], message["kind"]) for message in found[:2]] == [("a", "data"), ("b", "data")]
+    assert sorted((message["channel"], message["kind"]) for message in found[2:]) == [("a", "commit"), ("b", "commit")]
     assert len((await client.get(f"{path}?limit=1"))["messages"]) == 1
 
 
