@@ -64,6 +64,8 @@ export interface StepState {
   readonly wake_at?: number;
   readonly wait?: { readonly event: string; readonly expression: string; readonly expires_at?: number };
   readonly answered?: Answer;
+  /** The run that this step invoked. */
+  readonly child?: string;
   readonly reused: boolean;
 }
 
@@ -193,6 +195,7 @@ export function parseStep(value: unknown): StepState | null {
     wake_at: number(raw.wake_at),
     wait: parseWait(raw.wait),
     answered: parseAnswer(raw.answered),
+    child: text(raw.child),
     reused: raw.reused === true,
   });
 }

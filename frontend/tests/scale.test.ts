@@ -5,7 +5,7 @@ import { STATUS } from "../src/status";
 
 const bar = (kind: Bar["kind"], from: number, to: number | undefined): Bar => ({ kind, role: "ok", from, to });
 const row = (...bars: Bar[]): Row => ({
-  key: "k", depth: 1, hash: "h", label: "", note: "", status: STATUS.running, bars, from: 0, to: 0, mark: { text: "" }, attempts: 1, children: "none",
+  key: "k", kind: "step", run_id: "r", depth: 1, hash: "h", label: "", note: "", status: STATUS.running, bars, from: 0, to: 0, mark: { text: "" }, attempts: 1, children: "none",
 });
 const input = (more: Partial<ScaleInput>): ScaleInput => ({ rows: [], start: 0, end: 10_000, live: false, width: 500, fold: true, ...more });
 const LONG = [row(bar("ran", 0, 9000)), row(bar("ask", 9000, 201_000)), row(bar("ran", 201_000, 202_000))];

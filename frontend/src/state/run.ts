@@ -21,7 +21,7 @@ export function withSnapshot(model: RunModel, snapshot: RunSnapshot): RunModel {
   const steps = new Map(model.steps);
   for (const step of snapshot.steps) putStep(steps, step);
   const run = newerRun(model.run, snapshot.run);
-  return { ...model, run, steps, heardAt: Math.max(model.heardAt, ...snapshot.steps.map(newestTime), runTime(run)) };
+  return { ...model, run, steps, heardAt: snapshot.steps.reduce((at, step) => Math.max(at, newestTime(step)), Math.max(model.heardAt, runTime(run))) };
 }
 
 /** Applies messages of the run's own channel; others and odd ones change nothing. */
@@ -61,10 +61,10 @@ function putStep(steps: Map<string, readonly StepState[]>, step: StepState | nul
 
 /** A later state need not repeat what a wait is for, when it was queued or who answered. */
 function withWhatWasSaid(known: StepState, step: StepState): StepState {
-  const { wait, answered, queued_at, wake_at } = known;
+  const { wait, answered, queued_at, wake_at, child } = known;
   return {
     ...(wait && { wait }), ...(answered && { answered }), ...(queued_at !== undefined && { queued_at }),
-    ...(wake_at !== undefined && { wake_at }), ...step,
+    ...(wake_at !== undefined && { wake_at }), ...(child !== undefined && { child }), ...step,
   };
 }
 
@@ -90,8 +90,16 @@ export function isOver(model: RunModel): boolean {
   return model.run !== null && isTerminal(model.run.status);
 }
 
+const inOrder = new WeakMap<RunModel["steps"], readonly StepState[]>();
+
 /** The last attempt of every step, in the order of the run. */
-export function currentSteps(model: RunModel): StepState[] {
+export function currentSteps(model: RunModel): readonly StepState[] {
+  const known = inOrder.get(model.steps) ?? sortedSteps(model);
+  inOrder.set(model.steps, known);
+  return known;
+}
+
+function sortedSteps(model: RunModel): StepState[] {
   const latest = [...model.steps.values()].map((attempts) => attempts.at(-1)).filter((step) => step !== undefined);
   return latest.sort((a, b) => a.index - b.index || firstStart(model, a) - firstStart(model, b));
 }

@@ -18,6 +18,8 @@ export interface Scale {
   readonly ticks: readonly Tick[];
   readonly folds: readonly Fold[];
   readonly start: number;
+  /** How much time one pixel is, outside of folds. */
+  readonly msPerPx: number;
 }
 
 interface Span {
@@ -32,6 +34,8 @@ export interface ScaleInput {
   readonly live: boolean;
   readonly width: number;
   readonly fold: boolean;
+  /** Which part of the width is looked at; ticks outside of it are not made. */
+  readonly view?: { readonly left: number; readonly width: number };
 }
 
 /** A wait is folded when it is this many times longer than everything else together. */
@@ -51,7 +55,8 @@ export function buildScale(input: ScaleInput): Scale {
   return {
     x,
     start: input.start,
-    ticks: ticksOf(input, folds, step, x),
+    msPerPx: 1 / perMs,
+    ticks: ticksOf(input, folds, step, perMs, x),
     folds: folds.map((fold) => ({ x: x(fold.from), width: band, label: `( ${format.duration(longWait(input, fold))} )` })),
   };
 }
@@ -92,6 +97,7 @@ function place(at: number, start: number, folds: readonly Span[], band: number, 
 /** Stretches in which the run did nothing but wait, and which dwarf the rest. A margin of each stays unfolded. */
 function foldable(input: ScaleInput): Span[] {
   const idle = idleSpans(input);
+  if (idle.length === 0) return [];
   const idleTime = idle.reduce((sum, span) => sum + span.to - span.from, 0);
   const busy = input.end - input.start - idleTime;
   if (busy < LEAST_BUSY_MS) return [];
@@ -106,12 +112,44 @@ function longWait(input: ScaleInput, fold: Span): number {
   return whole.to - whole.from;
 }
 
-function idleSpans(input: ScaleInput): Span[] {
-  const bars = input.rows.filter((row) => row.depth === 1).flatMap((row) => row.bars);
-  const waits = bars.filter((bar) => bar.kind === "wait" || bar.kind === "ask");
-  const work = merge(bars.filter((bar) => bar.kind !== "wait" && bar.kind !== "ask")
-    .map((bar) => ({ from: bar.from, to: bar.to ?? input.end })));
-  return merge(waits.map((bar) => ({ from: bar.from, to: bar.to ?? input.end }))).flatMap((span) => without(span, work));
+interface Spans {
+  readonly work: readonly Span[];
+  readonly waits: readonly Span[];
+  readonly openWork: number;
+  readonly openWaits: number;
+}
+
+const known = new WeakMap<readonly Row[], Spans>();
+
+/** What does not change while the end does: looked for once per rows, not once per picture. */
+function spansOf(rows: readonly Row[]): Spans {
+  const found = known.get(rows) ?? findSpans(rows);
+  known.set(rows, found);
+  return found;
+}
+
+function findSpans(rows: readonly Row[]): Spans {
+  const work: Span[] = [];
+  const waits: Span[] = [];
+  let [openWork, openWaits] = [Infinity, Infinity];
+  for (const row of rows) {
+    if (row.depth !== 1) continue;
+    for (const { kind, from, to } of row.bars) {
+      const waiting = kind === "wait" || kind === "ask";
+      if (to !== undefined) (waiting ? waits : work).push({ from, to });
+      else if (waiting) openWaits = Math.min(openWaits, from);
+      else openWork = Math.min(openWork, from);
+    }
+  }
+  return { work: merge(work), waits: merge(waits), openWork, openWaits };
+}
+
+/** All that is open ends at the same moment, so the earliest of it stands for all. */
+function idleSpans({ rows, end }: ScaleInput): Span[] {
+  const { work, waits, openWork, openWaits } = spansOf(rows);
+  const busy = openWork < end ? merge([...work, { from: openWork, to: end }]) : work;
+  const waiting = openWaits < end ? merge([...waits, { from: openWaits, to: end }]) : waits;
+  return without(waiting, busy);
 }
 
 function merge(spans: readonly Span[]): Span[] {
@@ -124,22 +162,29 @@ function merge(spans: readonly Span[]): Span[] {
   return merged;
 }
 
-function without(span: Span, work: readonly Span[]): Span[] {
+/** Spans less those of another list, both in order. */
+function without(spans: readonly Span[], work: readonly Span[]): Span[] {
   const rest: Span[] = [];
-  let from = span.from;
-  for (const busy of work) {
-    if (busy.to <= from || busy.from >= span.to) continue;
-    if (busy.from > from) rest.push({ from, to: busy.from });
-    from = Math.max(from, busy.to);
+  let next = 0;
+  for (const span of spans) {
+    let from = span.from;
+    while (next < work.length && (work[next]?.to ?? 0) <= from) next += 1;
+    for (let i = next; i < work.length; i++) {
+      const busy = work[i];
+      if (!busy || busy.from >= span.to) break;
+      if (busy.from > from) rest.push({ from, to: busy.from });
+      from = Math.max(from, busy.to);
+    }
+    if (from < span.to) rest.push({ from, to: span.to });
   }
-  if (from < span.to) rest.push({ from, to: span.to });
   return rest;
 }
 
-function ticksOf(input: ScaleInput, folds: readonly Span[], step: number, x: (at: number) => number): Tick[] {
+function ticksOf(input: ScaleInput, folds: readonly Span[], step: number, perMs: number, x: (at: number) => number): Tick[] {
   const ticks: Tick[] = [];
-  const stop = folds[0]?.from ?? Infinity;
-  for (let n = 0; n < 1000; n++) {
+  const view = input.view ?? { left: 0, width: input.width };
+  const stop = Math.min(folds[0]?.from ?? Infinity, input.start + (view.left + view.width + TICK_PX) / perMs);
+  for (let n = Math.max(0, Math.floor((view.left - TICK_PX) / perMs / step)); ; n++) {
     const at = input.start + n * step;
     if (at > stop || x(at) > input.width) break;
     ticks.push({ x: x(at), label: tickLabel(n * step) });
@@ -153,7 +198,8 @@ function ticksOf(input: ScaleInput, folds: readonly Span[], step: number, x: (at
 /** Whole units without decimals: 0, 2 s, 500 ms, 1 m 30 s. */
 export function tickLabel(ms: number): string {
   if (ms === 0) return "0";
-  if (ms < 1000) return `${Number(ms.toPrecision(3))}\u00a0ms`;
-  if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))}\u00a0s`;
+  if (ms < 1000) return `${Number(ms.toPrecision(6))}\u00a0ms`;
+  if (ms < 60_000) return `${Number((ms / 1000).toFixed(ms % 100 ? 3 : 1))}\u00a0s`;
+  if (ms % 1000) return `${format.nominal(Math.floor(ms / 1000) * 1000)} ${Number((ms % 1000).toPrecision(6))}\u00a0ms`;
   return format.nominal(ms);
 }

@@ -2,6 +2,7 @@
 import * as format from "../format";
 import type { Bar, Mark, Row } from "../state/rows";
 import type { Scale } from "../state/scale";
+import { Columns, firstReaching } from "./columns";
 import type { Palette } from "./palette";
 
 /** Where things are, in CSS pixels. */
@@ -37,6 +38,9 @@ const ROOT_BAR = 6;
 const LEAST = 3;
 const RADIUS = 2;
 
+/** Rows with more bars than this are searched for those in view, and drawn by pixel columns. */
+const MANY = 64;
+
 export function drawScene(pen: CanvasRenderingContext2D, ratio: number, scene: Scene): void {
   const { layout } = scene;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -64,7 +68,16 @@ function rowStrips(pen: CanvasRenderingContext2D, layout: Layout, rows: number):
   }
 }
 
-function xOf({ scale, layout }: Scene, at: number): number {
+/** The bars of a row that the picture shows some of; bars are in order of their start. */
+function inView(scene: Scene, bars: readonly Bar[]): readonly Bar[] {
+  const { layout } = scene;
+  const first = firstReaching(bars, scene.end, (at) => xOf(scene, at) >= layout.left - 4);
+  let last = first;
+  while (last < bars.length && xOf(scene, bars[last]?.from ?? 0) <= layout.left + layout.width + 16) last += 1;
+  return bars.slice(first, last);
+}
+
+export function xOf({ scale, layout }: Scene, at: number): number {
   return layout.left - layout.pan + scale.x(at);
 }
 
@@ -127,21 +140,46 @@ function drawRows(pen: CanvasRenderingContext2D, scene: Scene): void {
 }
 
 function drawRow(pen: CanvasRenderingContext2D, scene: Scene, row: Row, y: number): void {
+  const many = row.bars.length > MANY;
+  const shown = many ? inView(scene, row.bars) : row.bars;
+  const columns = many ? new Columns() : null;
   let right = -Infinity;
   let left = Infinity;
-  for (const bar of row.bars) {
+  for (const bar of shown) {
     const from = xOf(scene, bar.from);
-    const to = Math.max(xOf(scene, bar.to ?? scene.end), from + (bar.kind === "queue" ? 0 : LEAST));
-    drawBar(pen, scene, bar, row.depth === 0, from, to, y);
-    right = Math.max(right, to);
+    const exact = xOf(scene, bar.to ?? scene.end);
+    if (columns && exact - from < 1) columns.add(from, bar.role);
+    else drawBar(pen, scene, bar, row.kind === "run", from, Math.max(exact, from + (bar.kind === "queue" ? 0 : LEAST)), y);
+    right = Math.max(right, exact, from + LEAST);
     left = Math.min(left, from);
   }
+  columns?.draw(pen, scene.palette, y, row.kind === "run" ? ROOT_BAR : BAR);
+  if (row.other) drawOther(pen, scene, row, y);
   const open = row.bars.some((bar) => bar.to === undefined);
   drawMark(pen, scene, row, open, left, right, y);
 }
 
-function drawBar(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, root: boolean, from: number, to: number, y: number): void {
-  const { palette } = scene;
+/** The run that is compared: outlines over the bars. */
+function drawOther(pen: CanvasRenderingContext2D, scene: Scene, row: Row, y: number): void {
+  const height = (row.kind === "run" ? ROOT_BAR : BAR) + 4;
+  pen.lineWidth = 1.5;
+  for (const bar of row.other?.bars ?? []) {
+    if (bar.kind === "queue" || (row.kind === "run" && bar.kind !== "root")) continue;
+    const from = xOf(scene, bar.from);
+    const width = Math.max(LEAST, xOf(scene, bar.to ?? scene.end) - from);
+    pen.strokeStyle = bar.role === "bad" ? scene.palette.graphic.bad : scene.palette.muted;
+    pen.beginPath();
+    pen.roundRect(from + 0.5, y - height / 2 + 0.5, width, height - 1, RADIUS);
+    pen.stroke();
+  }
+}
+
+function drawBar(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, root: boolean, start: number, stop: number, y: number): void {
+  const { palette, layout } = scene;
+  // Far outside of the picture there is nothing to see, and the canvas gets slow.
+  const from = Math.max(start, layout.left - 40);
+  const to = Math.min(stop, layout.left + layout.width + 40);
+  if (to <= from && stop > start) return;
   const height = root ? ROOT_BAR : BAR;
   const top = y - height / 2;
   pen.globalAlpha = root && bar.kind === "root" ? 0.62 : bar.faint ? 0.75 : 1;
@@ -178,7 +216,8 @@ function drawTicks(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, to: nu
   const gap = Math.max(3, (end - from) / Math.max(1, bar.tokens.count));
   pen.fillStyle = scene.palette.graphic.idle;
   pen.globalAlpha = 0.8;
-  for (let x = from; x < end; x += gap) pen.fillRect(x, y + BAR / 2 + 2, 1, 3);
+  const first = from + Math.max(0, Math.ceil((scene.layout.left - from) / gap)) * gap;
+  for (let x = first; x < Math.min(end, scene.layout.left + scene.layout.width + 16); x += gap) pen.fillRect(x, y + BAR / 2 + 2, 1, 3);
   pen.globalAlpha = 1;
 }
 

@@ -1,0 +1,54 @@
+/** Bars thinner than a pixel: merged by pixel column, where the worst outcome wins. */
+import type { Bar } from "../state/rows";
+import type { Role } from "../status";
+import type { Palette } from "./palette";
+
+const RANK: Record<Role, number> = { idle: 0, ok: 1, run: 2, ask: 3, bad: 4 };
+
+export class Columns {
+  private readonly worst = new Map<number, Role>();
+
+  add(x: number, role: Role): void {
+    const column = Math.floor(x);
+    const known = this.worst.get(column);
+    if (known === undefined || RANK[role] > RANK[known]) this.worst.set(column, role);
+  }
+
+  /** Neighbours of one colour are one rectangle. */
+  draw(pen: CanvasRenderingContext2D, palette: Palette, y: number, height: number): void {
+    const sorted = [...this.worst.keys()].sort((a, b) => a - b);
+    for (let i = 0; i < sorted.length;) {
+      const from = sorted[i] ?? 0;
+      const role = this.worst.get(from) ?? "idle";
+      let next = i + 1;
+      while (next < sorted.length && sorted[next] === from + next - i && this.worst.get(sorted[next] ?? 0) === role) next += 1;
+      pen.fillStyle = palette.graphic[role];
+      pen.fillRect(from, y - height / 2, next - i, height);
+      i = next;
+    }
+  }
+}
+
+const reach = new WeakMap<readonly Bar[], { readonly end: number; readonly until: readonly number[] }>();
+
+/** The first bar that, or one before which, ends where `seen` holds: found by halving, as ends never go back. */
+export function firstReaching(bars: readonly Bar[], end: number, seen: (at: number) => boolean): number {
+  const until = reachOf(bars, end);
+  let [low, high] = [0, bars.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (seen(until[middle] ?? end)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** For each bar the latest end of it and of all before it. */
+function reachOf(bars: readonly Bar[], end: number): readonly number[] {
+  const known = reach.get(bars);
+  if (known?.end === end) return known.until;
+  let latest = -Infinity;
+  const until = bars.map((bar) => (latest = Math.max(latest, bar.to ?? end)));
+  reach.set(bars, { end, until });
+  return until;
+}
