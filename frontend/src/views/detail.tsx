@@ -4,37 +4,62 @@ import { useState } from "preact/hooks";
 import * as format from "../format";
 import type { Status } from "../status";
 import type { Failure, StepState } from "../wire";
+import { connectionOf } from "./env";
 import { ErrorBlock } from "./failure";
 import { StatusIcon } from "./icons";
 import { JsonView } from "./json";
 import { personTest } from "./people";
-import { IconButton } from "./shell";
+import { RerunPanel } from "./rerun";
+import { Id, IconButton } from "./shell";
+import { StepMessages } from "./step-messages";
 import { stepStatus, STATUS } from "../status";
 import type { Detail, TimelineController } from "./timeline-controller";
 
 export interface DetailProps {
   readonly controller: TimelineController;
+  /** The key of the step's row. */
+  readonly name: string;
   readonly attempts: readonly StepState[];
   readonly now: number;
 }
 
-type Tab = "Output" | "Input" | "Error" | "Attempts";
+type Tab = "Output" | "Input" | "Error" | "Messages" | "Attempts";
 
-export function StepDetail({ controller, attempts, now }: DetailProps): JSX.Element | null {
+export function StepDetail({ controller, name, attempts, now }: DetailProps): JSX.Element | null {
   const step = attempts.at(-1);
   if (!step) return null;
-  const detail = controller.state.details.get(step.hash);
+  const { details, rerun } = controller.state;
+  const detail = details.get(name);
+  const { run_id, hash } = controller.placeOf(name);
+  if (rerun === name) {
+    return (
+      <div class="inb-detail">
+        <RerunPanel env={controller.env} run_id={run_id} model={controller.modelOf(run_id)} from={hash}
+          onClose={() => controller.update({ rerun: null })} onStarted={(id) => controller.update({ rerun: null, started: id })} />
+      </div>
+    );
+  }
   return (
     <div class="inb-detail" role="group" aria-label={`Step ${step.step_id}`} onKeyDown={(event) => event.key === "Escape" && controller.select(null)}>
       <h4>
         {step.step_id}
         <span class="muted mono">{opName(step.op)}</span>
+        {controller.state.allowed && connectionOf(controller.env, false).live && (
+          <button type="button" class="inb-b small" onClick={() => controller.update({ rerun: name })}>Rerun from here…</button>
+        )}
         <IconButton icon="close" label="Close the details" onClick={() => controller.select(null)} />
       </h4>
-      <Facts controller={controller} step={step} attempts={attempts} now={now} />
-      <Tabs key={step.hash} step={step} attempts={attempts} detail={detail} controller={controller} now={now} />
+      <Facts controller={controller} name={name} step={step} attempts={attempts} now={now} />
+      <Tabs key={name} name={name} step={step} attempts={attempts} detail={detail} controller={controller} now={now} />
+      <Frame step={step} />
     </div>
   );
+}
+
+/** How to get the same as a DataFrame. */
+function Frame({ step }: { step: StepState }): JSX.Element {
+  const code = `run.steps().set_index("step_id").loc[${JSON.stringify(step.step_id)}]`;
+  return <p class="inb-size"><Id id={code} shown={code} /></p>;
 }
 
 function opName(op: string): string {
@@ -85,17 +110,21 @@ function FactItem({ name, title, wide = false, children }: {
   return <div class={wide ? "wide" : ""} title={title}><dt>{name}</dt><dd>{children}</dd></div>;
 }
 
+/** Steps whose code may publish. */
+const PUBLISHES = new Set(["run", "realtime.publish", "ai.infer", "ai.wrap"]);
+
 interface TabsProps extends DetailProps {
   readonly step: StepState;
   readonly detail: Detail | undefined;
 }
 
-function Tabs({ step, attempts, detail, controller, now }: TabsProps): JSX.Element {
+function Tabs({ step, name, attempts, detail, controller, now }: TabsProps): JSX.Element {
   const last = detail?.attempts.at(-1);
   const error = last?.error ?? step.error;
   const tabs: Tab[] = ["Output"];
   if (last?.input !== undefined && last.input !== null) tabs.push("Input");
   if (error) tabs.unshift("Error");
+  if (PUBLISHES.has(step.op)) tabs.push("Messages");
   tabs.push("Attempts");
   const [chosen, setChosen] = useState<Tab | null>(null);
   const tab = chosen !== null && tabs.includes(chosen) ? chosen : tabs[0] ?? "Output";
@@ -111,15 +140,21 @@ function Tabs({ step, attempts, detail, controller, now }: TabsProps): JSX.Eleme
       <div class="inb-tabs" role="tablist" onKeyDown={move}>
         {tabs.map((name) => (
           <button type="button" role="tab" key={name} data-tab={name} aria-selected={name === tab} tabIndex={name === tab ? 0 : -1}
-            onClick={() => setChosen(name)}>{name === "Attempts" ? `Attempts ${attempts.length}` : name}</button>
+            onClick={() => setChosen(name)}>{tabWords(name, attempts.length, detail)}</button>
         ))}
       </div>
       <div role="tabpanel" aria-label={tab} class="inb-tabpanel">
-        {tab === "Attempts" ? <AttemptList attempts={attempts} now={now} controller={controller} />
+        {tab === "Attempts" ? <AttemptList name={name} attempts={attempts} now={now} controller={controller} />
+          : tab === "Messages" ? <StepMessages controller={controller} name={name} messages={detail?.messages} now={now} />
           : <TabBody tab={tab} step={step} detail={detail} error={error} />}
       </div>
     </>
   );
+}
+
+function tabWords(tab: Tab, attempts: number, detail: Detail | undefined): string {
+  if (tab === "Attempts") return `Attempts ${attempts}`;
+  return tab === "Messages" && detail?.messages ? `Messages ${detail.messages.filter((message) => message.kind === "data").length}` : tab;
 }
 
 function TabBody({ tab, step, detail, error }: {

@@ -1,15 +1,17 @@
 /** The rows of a timeline: names and figures as a treegrid in the document, bars on a canvas beside them. */
-import type { JSX, RefObject } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import type { Row } from "../state/rows";
-import { buildScale } from "../state/scale";
-import { watchTheme } from "../theme";
-import { drawScene, type Layout, type Scene } from "./bars";
-import { useFrames, useWidth } from "./hooks";
+import { difference } from "../state/compare";
+import type { Layout } from "./bars";
+import { sceneOf, useCanvas } from "./chart";
+import { Hover, type Spot } from "./hover";
+import { useWidth } from "./hooks";
 import { Icon, StatusIcon } from "./icons";
-import { readPalette, type Palette } from "./palette";
+import { Minimap } from "./minimap";
 import type { TimelineController } from "./timeline-controller";
+import { useZoom } from "./zoom";
 
 export interface GridProps {
   readonly controller: TimelineController;
@@ -20,9 +22,11 @@ export interface GridProps {
   readonly stale: boolean;
   readonly over: boolean;
   readonly staleWords: string;
+  /** Where the run that this one is compared with ends in this picture. */
+  readonly otherEnd?: number | undefined;
 }
 
-const AXIS = 26;
+export const AXIS = 26;
 const FOOT = 6;
 const MOST_ROWS = 60;
 const OVERSCAN = 10;
@@ -43,7 +47,9 @@ function shapeOf(width: number): Shape {
 export function Grid(props: GridProps): JSX.Element {
   const { controller, rows } = props;
   const box = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const [scroll, setScroll] = useState(0);
+  const [spot, setSpot] = useState<Spot | null>(null);
   const width = useWidth(box);
   const shape = shapeOf(width);
   const visible = Math.min(rows.length, MOST_ROWS) * shape.row;
@@ -53,62 +59,42 @@ export function Grid(props: GridProps): JSX.Element {
   };
   const canvas = useCanvas(props, layout, width > 0);
   useZoom(box, controller, layout);
+  useEffect(() => controller.reveals((key) => revealRow(list.current, rows, key, shape.row)));
+  const point = (event: MouseEvent): void => {
+    const edge = box.current?.getBoundingClientRect();
+    if (edge) setSpot({ x: event.clientX - edge.left, y: event.clientY - edge.top });
+  };
   return (
-    <div ref={box} class={`inb-tl${shape.narrow ? " narrow" : ""}`} style={`--name:${shape.name}px;--row:${shape.row}px`}>
-      <div class="axis" aria-hidden="true" />
-      <div class="rows" role="treegrid" aria-label="Steps of the run" aria-rowcount={rows.length}
-        style={`height:${visible}px`} onScroll={(event) => setScroll(event.currentTarget.scrollTop)}>
-        <Rows {...props} scroll={scroll} visible={visible} height={shape.row} />
+    <>
+      {rows.length > MOST_ROWS && width > 0 && (
+        <Minimap {...props} layout={layout} scrolled={(top) => list.current?.scrollTo({ top })} />
+      )}
+      <div ref={box} class={`inb-tl${shape.narrow ? " narrow" : ""}${controller.state.zoom > 1 ? " zoomed" : ""}`} style={`--name:${shape.name}px;--row:${shape.row}px`}
+        onMouseMove={point} onMouseLeave={() => setSpot(null)}>
+        <div class="axis" aria-hidden="true" />
+        <div ref={list} class="rows" role="treegrid" aria-label="Steps of the run" aria-rowcount={rows.length}
+          style={`height:${visible}px`} onScroll={(event) => setScroll(event.currentTarget.scrollTop)}>
+          <Rows {...props} scroll={scroll} visible={visible} height={shape.row} />
+        </div>
+        <canvas ref={canvas} class="inb-canvas" aria-hidden="true" />
+        {spot && <Hover scene={() => sceneOf(props, layout, null)} spot={spot} />}
       </div>
-      <canvas ref={canvas} class="inb-canvas" aria-hidden="true" />
-    </div>
+    </>
   );
 }
 
-/** Keeps the canvas equal to the rows: redrawn with them, and every frame while something grows. */
-function useCanvas(props: GridProps, layout: Layout, ready: boolean): RefObject<HTMLCanvasElement | null> {
-  const ref = useRef<HTMLCanvasElement>(null);
-  const palette = useRef<Palette | null>(null);
-  const growing = props.live && !props.over && !props.controller.env.still;
-  const draw = (): void => {
-    const canvas = ref.current;
-    const pen = canvas?.getContext("2d");
-    if (!canvas || !pen || !ready) return;
-    const ratio = Math.max(1, globalThis.devicePixelRatio || 1);
-    fit(canvas, layout, ratio);
-    palette.current ??= readPalette(canvas.parentElement ?? canvas, pen, ratio);
-    drawScene(pen, ratio, sceneOf(props, layout, palette.current));
+/** Brings a row into the list, which holds only those that can be seen, and then gives it the focus. */
+function revealRow(list: HTMLElement | null, rows: readonly Row[], key: string, height: number): void {
+  const index = rows.findIndex((row) => row.key === key);
+  if (!list || index < 0) return;
+  const top = index * height;
+  if (top < list.scrollTop || top + height > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+  const focus = (tries: number): void => {
+    const element = list.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (element) element.focus({ preventScroll: true });
+    else if (tries > 0) requestAnimationFrame(() => focus(tries - 1));
   };
-  useLayoutEffect(draw);
-  useFrames(growing, draw);
-  const latest = useRef(draw);
-  latest.current = draw;
-  useEffect(() => watchTheme(() => {
-    palette.current = null;
-    latest.current();
-  }), []);
-  return ref;
-}
-
-function fit(canvas: HTMLCanvasElement, layout: Layout, ratio: number): void {
-  const width = layout.left + layout.width + 16;
-  const [w, h] = [Math.round(width * ratio), Math.round(layout.height * ratio)];
-  if (canvas.width === w && canvas.height === h) return;
-  canvas.width = w;
-  canvas.height = h;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${layout.height}px`;
-}
-
-function sceneOf(props: GridProps, layout: Layout, palette: Palette): Scene {
-  const { rows, live, over, controller, staleWords } = props;
-  const now = controller.env.clock.now();
-  const growing = live && !over;
-  const end = growing ? now : props.end;
-  const start = Math.min(...(rows[0]?.bars.map((bar) => bar.from) ?? []), rows[0]?.from ?? end);
-  const { fold, zoom } = controller.state;
-  const scale = buildScale({ rows, start, end, live: !over, width: layout.width * zoom, fold });
-  return { rows, scale, layout, palette, end, now, live: growing, staleWords };
+  focus(4);
 }
 
 function Rows({ rows, scroll, visible, height, ...props }: GridProps & {
@@ -139,11 +125,11 @@ interface RowLineProps extends Omit<GridProps, "rows"> {
 }
 
 function RowLine({ row, index, now, controller, live, stale, tabbable, onFocus }: RowLineProps): JSX.Element {
-  const selected = row.depth === 1 && controller.state.selected === row.hash;
+  const selected = row.kind === "step" && controller.state.selected === row.key;
   const figure = rowFigure(row, now, live, stale);
-  const choose = (): void => controller.select(row.hash);
+  const choose = (): void => chooseRow(controller, row);
   return (
-    <div class={`row d${row.depth}${selected ? " sel" : ""} s-${row.status.role}`} role="row" aria-level={row.depth + 1}
+    <div class={`row ${row.kind}${selected ? " sel" : ""} s-${row.status.role}`} role="row" aria-level={row.depth + 1} style={`--depth:${row.depth}`}
       aria-rowindex={index + 1} aria-selected={selected} tabIndex={tabbable ? 0 : -1} data-key={row.key} data-hash={row.hash}
       {...(row.children === "none" ? {} : { "aria-expanded": row.children === "open" })} onClick={choose} onFocus={onFocus}>
       <div class="nm" role="rowheader">
@@ -151,20 +137,39 @@ function RowLine({ row, index, now, controller, live, stale, tabbable, onFocus }
         <StatusIcon status={row.status} live={live} />
         <span class="t" title={row.label}>{row.label}{row.note && <small>{row.note}</small>}</span>
         <span class="num" title={format.iso(row.from)}>{figure}</span>
+        {row.other && <Difference row={row} now={now} />}
       </div>
       <span class="inb-vh" role="gridcell">{spoken(row, now)}</span>
     </div>
   );
 }
 
+/** A click on a row shows its details, or what it stands for. */
+export function chooseRow(controller: TimelineController, row: Row): void {
+  if (row.kind === "group") controller.toggle(row);
+  else if (row.key.startsWith("other/")) controller.select(null);
+  else controller.select(row.kind === "run" ? null : row.kind === "attempt" ? row.key.replace(/:\d+$/, "") : row.key);
+}
+
+/** How much longer the other run took here. */
+function Difference({ row, now }: { row: Row; now: number }): JSX.Element {
+  const by = difference(row, now);
+  const words = by === undefined ? (row.other?.took === undefined ? "" : format.duration(row.other.took)) : `${by < 0 ? "−" : "+"}${format.duration(Math.abs(by))}`;
+  const role = by === undefined || Math.abs(by) < 1 ? "" : by > 0 ? " s-bad" : " s-ok";
+  return <span class={`diff${role}`} title={row.other?.took === undefined ? "Not in the other run" : `The other run: ${format.duration(row.other.took)}`}>{words}</span>;
+}
+
+const TWIST = { attempt: ["Hide attempts", "Show attempts"], run: ["Hide its steps", "Show its steps"], group: ["Fold", "Unfold"] } as const;
+
 function Twist({ row, controller }: { row: Row; controller: TimelineController }): JSX.Element {
   const open = row.children === "open";
   const toggle = (event: Event): void => {
     event.stopPropagation();
-    controller.toggle(row.hash);
+    controller.toggle(row);
   };
+  const words = TWIST[row.kind === "group" ? "group" : row.child === undefined ? "attempt" : "run"];
   return (
-    <button type="button" class="twist" tabIndex={-1} aria-label={open ? "Hide attempts" : "Show attempts"} onClick={toggle}>
+    <button type="button" class="twist" tabIndex={-1} aria-label={words[open ? 0 : 1]} onClick={toggle}>
       <Icon name={open ? "down" : "right"} small />
     </button>
   );
@@ -182,53 +187,7 @@ function rowFigure(row: Row, now: number, live: boolean, stale: boolean): string
 function spoken(row: Row, now: number): string {
   const took = row.from === undefined ? "" : `, ${format.duration((row.to ?? now) - row.from)}`;
   const tries = row.attempts > 1 ? `, ${row.attempts} attempts` : "";
-  return `${row.status.word}${took}${tries}${row.mark.text ? `, ${row.mark.text}` : ""}`;
-}
-
-/** Zoom by ctrl or command and wheel; the wheel alone scrolls the notebook. */
-function useZoom(box: RefObject<HTMLDivElement | null>, controller: TimelineController, layout: Layout): void {
-  const latest = useRef(layout);
-  latest.current = layout;
-  useEffect(() => {
-    const element = box.current;
-    const wheel = (event: WheelEvent): void => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const { left, width } = latest.current;
-      const at = event.clientX - (element?.getBoundingClientRect().left ?? 0) - left;
-      zoomAbout(controller, Math.exp(-event.deltaY / 300), Math.min(width, Math.max(0, at)), width);
-    };
-    element?.addEventListener("wheel", wheel, { passive: false });
-    return () => element?.removeEventListener("wheel", wheel);
-  }, [controller]);
-}
-
-export function zoomAbout(controller: TimelineController, factor: number, at: number, width: number): void {
-  const { zoom, pan } = controller.state;
-  const next = Math.min(200, Math.max(1, zoom * factor));
-  const moved = ((pan + at) * next) / zoom - at;
-  controller.update({ zoom: next, pan: Math.min(width * (next - 1), Math.max(0, moved)) });
-}
-
-/** The same rows as a plain table. */
-export function StepTable({ rows, now }: { rows: readonly Row[]; now: number }): JSX.Element {
-  const steps = useMemo(() => rows.filter((row) => row.depth > 0), [rows]);
-  return (
-    <div class="inb-tablebox" tabIndex={0} role="group" aria-label="Steps as a table">
-      <table class="inb-table">
-        <thead><tr><th>Step</th><th>Status</th><th>Started</th><th class="num">Duration</th><th class="num">Attempts</th></tr></thead>
-        <tbody>
-          {steps.map((row) => (
-            <tr key={row.key}>
-              <td class={row.depth === 2 ? "in" : ""}>{row.label}</td>
-              <td><span class={`inb-status s-${row.status.role}`}><StatusIcon status={row.status} live={false} small />{row.status.word}</span></td>
-              <td title={format.iso(row.from)}>{format.clock(row.from, now, true)}</td>
-              <td class="num">{row.from === undefined ? "—" : format.duration((row.to ?? now) - row.from)}</td>
-              <td class="num">{row.attempts}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const by = difference(row, now);
+  const compared = by === undefined ? "" : `, the other run ${format.duration(Math.abs(by))} ${by < 0 ? "shorter" : "longer"}`;
+  return `${row.status.word}${took}${tries}${compared}${row.mark.text ? `, ${row.mark.text}` : ""}`;
 }

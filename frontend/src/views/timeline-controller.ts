@@ -1,6 +1,7 @@
 /** The life of a timeline: the run it follows, what is open and selected in it, and how it is looked at. */
-import { dict, parseFailure, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
-import { currentSteps } from "../state/run";
+import { dict, parseFailure, parseMessages, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
+import { currentSteps, type RunModel } from "../state/run";
+import type { Row } from "../state/rows";
 import { Controller, type Env } from "./env";
 import { RunFollower } from "./follower";
 
@@ -14,6 +15,16 @@ export interface TimelineState {
   readonly stopping: boolean;
   readonly problem?: string;
   readonly details: ReadonlyMap<string, Detail>;
+  /** What is searched for among the names of steps; null while nobody searches. */
+  readonly find: string | null;
+  /** Grows with what is heard of invoked runs and of the run that is compared. */
+  readonly heard: number;
+  /** The key of the step from which the run is to be run again. */
+  readonly rerun: string | null;
+  /** The run that was started by running again. */
+  readonly started: string | null;
+  /** Whether this person has the right to cancel and to run again. */
+  readonly allowed: boolean;
 }
 
 export interface AttemptDetail {
@@ -25,17 +36,24 @@ export interface AttemptDetail {
 
 export interface Detail {
   readonly attempts: readonly AttemptDetail[];
+  /** What the step published, once somebody asked for it. */
+  readonly messages?: readonly Message[];
   readonly problem?: string;
 }
 
 const CLOSED: TimelineState = {
   toggled: new Set(), selected: null, fold: true, table: false, zoom: 1, pan: 0, stopping: false, details: new Map(),
+  find: null, heard: 0, rerun: null, started: null, allowed: true,
 };
 
 export class TimelineController extends Controller<TimelineState> {
   readonly run_id: string;
   readonly fn_name: string;
   readonly follower: RunFollower | null;
+  /** The run that this one is compared with. */
+  other: RunFollower | null = null;
+  private readonly children = new Map<string, RunFollower>();
+  private reveal: (key: string) => void = () => undefined;
   private chosen = false;
 
   constructor(env: Env, params: unknown, initial: unknown) {
@@ -48,29 +66,77 @@ export class TimelineController extends Controller<TimelineState> {
     this.follower = this.run_id === "" ? null : new RunFollower(
       env, this.run_id, (messages) => this.runChanged(messages),
       saved === undefined ? undefined : parseSnapshot(saved));
+    const other = text(raw.other_id);
+    if (other !== undefined) this.compare(other, dict(initial).other);
+    void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.update({ allowed }));
     this.openFailure();
     this.follower?.start();
   }
 
   override dispose(): void {
     super.dispose();
-    this.follower?.dispose();
+    for (const follower of [this.follower, this.other, ...this.children.values()]) follower?.dispose();
+  }
+
+  /** Lays another run over this one; null takes it away. */
+  compare(run_id: string | null, saved?: unknown): void {
+    this.other?.dispose();
+    this.other = run_id === null ? null : this.followBeside(run_id, saved);
+    this.update({ heard: this.state.heard + 1 });
+  }
+
+  /** What is known of this run or of one that it invoked. */
+  modelOf(run_id: string): RunModel | undefined {
+    return run_id === this.run_id || run_id === "" ? this.follower?.model : this.children.get(run_id)?.model;
+  }
+
+  /** The grid says how a row is brought into view. */
+  reveals(reveal: (key: string) => void): void {
+    this.reveal = reveal;
+  }
+
+  goTo(row: Row | undefined): boolean {
+    if (row) this.reveal(row.key);
+    return row !== undefined;
+  }
+
+  private followBeside(run_id: string, saved?: unknown): RunFollower {
+    const follower = new RunFollower(this.env, run_id, () => this.update({ heard: this.state.heard + 1 }), saved === undefined ? undefined : parseSnapshot(saved));
+    follower.start();
+    return follower;
   }
 
   update(change: Partial<TimelineState>): void {
     this.set({ ...this.state, ...change });
   }
 
-  toggle(hash: string): void {
+  /** Opens or closes what is nested in a row; an invoked run is asked for when it is opened first. */
+  toggle(row: Pick<Row, "key" | "child">): void {
     const toggled = new Set(this.state.toggled);
-    if (!toggled.delete(hash)) toggled.add(hash);
+    if (!toggled.delete(row.key)) toggled.add(row.key);
+    if (row.child !== undefined && !this.children.has(row.child)) this.children.set(row.child, this.followBeside(row.child));
     this.update({ toggled });
   }
 
-  select(hash: string | null): void {
+  /** By the key of a row: the hash of a step, after the runs that it is nested in. */
+  select(key: string | null): void {
     this.chosen = true;
-    this.update({ selected: hash === "" ? null : hash });
-    if (hash) void this.fetchDetail(hash);
+    this.update({ selected: key === "" ? null : key, rerun: null });
+    if (key) void this.fetchDetail(key);
+  }
+
+  /** The run and the hash that a key is made of. */
+  placeOf(key: string): { readonly run_id: string; readonly hash: string } {
+    const parts = key.split("/");
+    return { run_id: parts.at(-2) ?? this.run_id, hash: parts.at(-1) ?? "" };
+  }
+
+  async fetchMessages(key: string): Promise<void> {
+    const { run_id, hash } = this.placeOf(key);
+    const reply = await this.env.link.request("GET", `runs/${encodeURIComponent(run_id)}/steps/${encodeURIComponent(hash)}/messages?limit=500`).catch(() => null);
+    const known = this.state.details.get(key) ?? { attempts: [] };
+    const messages = parseMessages(dict(reply?.body).messages);
+    this.update({ details: new Map(this.state.details).set(key, { ...known, messages }) });
   }
 
   async stop(): Promise<void> {
@@ -104,14 +170,16 @@ export class TimelineController extends Controller<TimelineState> {
     if (failed) this.select(failed.hash);
   }
 
-  private async fetchDetail(hash: string): Promise<void> {
-    const path = `runs/${encodeURIComponent(this.run_id)}/steps/${encodeURIComponent(hash)}`;
+  private async fetchDetail(key: string): Promise<void> {
+    const { run_id, hash } = this.placeOf(key);
+    const path = `runs/${encodeURIComponent(run_id)}/steps/${encodeURIComponent(hash)}`;
     const reply = await this.env.link.request("GET", path).catch(() => null);
     const rows = dict(reply?.body).attempts;
     const detail: Detail = reply?.status === 200 && Array.isArray(rows)
       ? { attempts: rows.map(parseAttempt).filter((attempt) => attempt !== null) }
       : { attempts: [], problem: reply ? "The server has no details of this step." : "Details come with the connection." };
-    this.update({ details: new Map(this.state.details).set(hash, detail) });
+    const { messages } = this.state.details.get(key) ?? {};
+    this.update({ details: new Map(this.state.details).set(key, messages ? { ...detail, messages } : detail) });
   }
 }
 

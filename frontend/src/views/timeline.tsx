@@ -4,16 +4,19 @@ import { useMemo, useRef } from "preact/hooks";
 import * as format from "../format";
 import { currentSteps, NO_RUN, openSteps, type RunModel } from "../state/run";
 import { runElapsed } from "../state/stream-status";
+import { compared } from "../state/compare";
 import { timelineRows, type Row } from "../state/rows";
 import { past, runStatus, STATUS, type Status } from "../status";
 import { isTerminal, type StepState } from "../wire";
 import { Announcer } from "./announce";
 import { StepDetail } from "./detail";
 import { connectionOf, knownUntil, type Connection } from "./env";
-import { Grid, StepTable } from "./grid";
+import { FindBar } from "./find";
+import { Grid, type GridProps } from "./grid";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest } from "./people";
 import { Banner, Card, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
+import { StepTable } from "./step-table";
 import type { TimelineController } from "./timeline-controller";
 import { timelineKeys } from "./timeline-keys";
 
@@ -40,15 +43,23 @@ export function RunTimeline({ controller }: { controller: TimelineController }):
   useTick(connection.live && !over && model.run && !env.still ? ((runElapsed(model, now) ?? 0) < 10_000 ? 100 : 1000) : null);
   const root = useRef<HTMLDivElement>(null);
   const shown: Shown = { controller, model, connection, status, rows, over, now };
+  const grid = gridProps(shown);
   return (
     <Card view="timeline" label={`Timeline of ${controller.fn_name || model.run?.name || "a run"}`} status={known} connection={connection}
-      onKeyDown={(event) => timelineKeys(event, controller, rows, root.current)}>
+      onKeyDown={(event) => timelineKeys(event, grid, root.current)}>
       <TimelineHead {...shown} />
       <LostBanner env={env}>Bars stop at the last thing heard; nothing is guessed.</LostBanner>
       <SavedBanner env={env} connection={connection} />
       <ProblemBanner sentence={state.problem} />
       {!connection.stale && <WaitBanner {...shown} />}
-      <div ref={root}>{model.run ? <TimelineBody {...shown} /> : <NoRun {...shown} />}</div>
+      {state.started !== null && controller.other?.run_id !== state.started && (
+        <Banner role="run" icon="done" action={{ label: "Compare with it", run: () => controller.compare(state.started) }}>
+          {"Run "}<Id id={state.started} shown={format.shortId(state.started)} />{" was started."}
+        </Banner>
+      )}
+      {controller.other && <ComparedBanner {...shown} />}
+      {state.find !== null && <FindBar controller={controller} rows={rows} />}
+      <div ref={root}>{model.run ? <TimelineBody {...shown} grid={grid} /> : <NoRun {...shown} />}</div>
       <Announcer words={known.word} running={false} key={known.word} />
     </Card>
   );
@@ -62,11 +73,26 @@ function statusOf(controller: TimelineController, model: RunModel, now: number):
 }
 
 function useRows(controller: TimelineController, model: RunModel): readonly Row[] {
-  const { env, state, fn_name, run_id } = controller;
-  return useMemo(() => timelineRows(model, {
-    now: env.clock.now(), name: fn_name, toggled: state.toggled, isPerson: personTest(env),
-    tokensOf: (step: StepState) => env.facts.tokensOf(step.run_id || run_id, step.step_id, step.attempt),
-  }), [model, state.toggled, env.facts.version, fn_name]);
+  const { env, state, fn_name, run_id, other } = controller;
+  return useMemo(() => {
+    const now = env.clock.now();
+    const options = {
+      now, name: fn_name, toggled: state.toggled, isPerson: personTest(env), modelOf: (id: string) => controller.modelOf(id),
+      tokensOf: (step: StepState) => env.facts.tokensOf(step.run_id || run_id, step.step_id, step.attempt),
+    };
+    const rows = timelineRows(model, options);
+    return other?.model.run ? compared(rows, timelineRows(other.model, options), now) : rows;
+  }, [model, other?.model, state.toggled, state.heard, env.facts.version, fn_name]);
+}
+
+/** What the grid draws, and its keys work on. */
+function gridProps({ controller, model, connection, rows, over, now }: Shown): GridProps {
+  const end = over ? model.run?.ended_at ?? model.heardAt : now;
+  const since = connection.value === "reconnecting" ? controller.env.link.state().lostAt : undefined;
+  const staleWords = !connection.stale ? "" : since === undefined ? "last known"
+    : `last heard of ${format.ago(controller.env.clock.now() - controller.env.clock.at(since))}`;
+  const other = rows[0]?.other?.bars.reduce((at, bar) => Math.max(at, bar.to ?? now), 0);
+  return { controller, rows, end, live: connection.live, stale: connection.stale, over, staleWords, otherEnd: other };
 }
 
 function TimelineHead({ controller, model, connection, status, over, now }: Shown): JSX.Element {
@@ -81,7 +107,7 @@ function TimelineHead({ controller, model, connection, status, over, now }: Show
           <IconButton icon="fold" label="Fold long waits" pressed={state.fold} onClick={() => controller.update({ fold: !state.fold })} />
           {state.zoom > 1 && <IconButton icon="fit" label="Fit to view" onClick={() => controller.update({ zoom: 1, pan: 0 })} />}
           <IconButton icon="table" label="Show as table" pressed={state.table} onClick={() => controller.update({ table: !state.table })} />
-          {!over && connection.value !== "saved" && (
+          {!over && connection.value !== "saved" && state.allowed && (
             <IconButton icon="stop" label={state.stopping ? "Cancelling…" : "Cancel run"} disabled={state.stopping || !connection.live}
               onClick={() => void controller.stop()} />
           )}
@@ -99,7 +125,7 @@ function figures(model: RunModel, connection: Connection, over: boolean, now: nu
   const steps = currentSteps(model);
   const count: Figure = { value: format.count(steps.length), unit: format.plural(steps.length, "step") };
   const retrying = steps.find((step) => step.status === "retrying");
-  const attempts = Math.max(0, ...steps.map((step) => step.attempt + 1));
+  const attempts = steps.reduce((most, step) => Math.max(most, step.attempt + 1), 0);
   const total: Figure = { value: over ? format.duration(elapsed) : format.ticking(elapsed), title };
   if (!over && retrying) return [{ value: `attempt ${retrying.attempt + 2} of ${retrying.max_attempts}` }, total];
   if (run?.status === "failed" && attempts > 1) return [{ value: String(attempts), unit: "attempts" }, total];
@@ -129,22 +155,35 @@ function WaitBanner({ controller, model, now }: Shown): JSX.Element | null {
   );
 }
 
-function TimelineBody({ controller, model, connection, rows, over, now }: Shown): JSX.Element {
+function TimelineBody({ controller, rows, now, grid }: Shown & { grid: GridProps }): JSX.Element {
   const { selected, table } = controller.state;
-  const attempts = selected === null ? [] : model.steps.get(selected) ?? [];
-  const end = over ? model.run?.ended_at ?? model.heardAt : now;
-  const since = connection.value === "reconnecting" ? controller.env.link.state().lostAt : undefined;
-  const staleWords = !connection.stale ? "" : since === undefined ? "last known"
-    : `last heard of ${format.ago(controller.env.clock.now() - controller.env.clock.at(since))}`;
+  const place = selected === null ? null : controller.placeOf(selected);
+  const attempts = place ? controller.modelOf(place.run_id)?.steps.get(place.hash) ?? [] : [];
   return (
     <div class={`inb-wrap${attempts.length ? " detailed" : ""}`}>
       <div>
-        {table ? <StepTable rows={rows} now={now} />
-          : <Grid controller={controller} rows={rows} end={end} live={connection.live} stale={connection.stale} over={over} staleWords={staleWords} />}
+        {table ? <StepTable rows={rows} now={now} /> : <Grid {...grid} />}
         {!table && <Legend rows={rows} />}
       </div>
-      {attempts.length > 0 && <StepDetail controller={controller} attempts={attempts} now={now} />}
+      {selected !== null && attempts.length > 0 && <StepDetail controller={controller} name={selected} attempts={attempts} now={now} />}
     </div>
+  );
+}
+
+/** Which run the outlines are, and how it went beside this one. */
+function ComparedBanner({ controller, model, now }: Shown): JSX.Element | null {
+  const other = controller.other;
+  if (!other) return null;
+  const run = other.model.run;
+  if (!run) return <Banner role="idle" icon="wait">{other.missing ? `Run ${format.shortId(other.run_id)} is not in the journal.` : "Asking for the other run…"}</Banner>;
+  const took = runElapsed(other.model, now) ?? 0;
+  const by = took - (runElapsed(model, now) ?? 0);
+  return (
+    <Banner role="idle" icon="compare" action={{ label: "Close", run: () => controller.compare(null) }}>
+      {"Outlined: run "}<span class="mono" title={run.run_id}>{format.shortId(run.run_id)}</span>
+      {` · ${STATUS[run.status as "completed"]?.word ?? run.status} · ${format.duration(took)} (${by < 0 ? "−" : "+"}${format.duration(Math.abs(by))}). `}
+      The last column says how much longer it took.
+    </Banner>
   );
 }
 
@@ -155,8 +194,8 @@ const LEGEND = [
 
 /** Explains the textures that are on show, once there are enough of them to need it. */
 function Legend({ rows }: { rows: readonly Row[] }): JSX.Element | null {
-  const bars = rows.filter((row) => row.depth > 0).flatMap((row) => row.bars);
-  const shown = LEGEND.filter(([kind, , role]) => bars.some((bar) => bar.kind === kind && (kind !== "ran" || bar.role === role)));
+  const shown = useMemo(() => LEGEND.filter(([kind, , role]) => rows.some((row) =>
+    row.kind !== "run" && row.bars.some((bar) => bar.kind === kind && (kind !== "ran" || bar.role === role)))), [rows]);
   if (shown.length < 3) return null;
   return (
     <div class="inb-legend" aria-hidden="true">
