@@ -6,6 +6,9 @@ import { Facts } from "../src/realtime/facts";
 import { replayEnv } from "./replay";
 import { SCENES, type Scene } from "./scenes";
 
+// Every scene is a tab of its own.
+Object.defineProperty(globalThis, "sessionStorage", { value: undefined });
+
 const query = new URLSearchParams(location.search);
 document.documentElement.dataset.theme = query.get("theme") ?? "light";
 

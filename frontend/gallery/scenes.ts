@@ -2,6 +2,7 @@
 import { APPROVAL_SCENES } from "./approval-scenes";
 import type { Recording } from "./replay";
 import { TABLE_SCENES } from "./table-scenes";
+import { TIMELINE_SCENES } from "./timeline-scenes";
 import { CHANNEL, FAILURE, RUN, Story, T0, TEXT } from "./story";
 
 export interface Scene {
@@ -194,6 +195,7 @@ export const SCENES: readonly Scene[] = [
   { id: "t-retrying", view: "run-timeline", title: "Retrying", params: timeline, recording: record(backoff(), 6560), beside: "token-stream" },
   { id: "t-failed", view: "run-timeline", title: "Failed", params: timeline, recording: record(failed(), 40_000) },
   { id: "t-table", view: "run-timeline", title: "As a table", params: timeline, recording: record(backoff(), 6560), click: "Show as table" },
+  ...TIMELINE_SCENES,
   { id: "t-queued", view: "run-timeline", title: "Queued", params: timeline, recording: record(queued(), 3200) },
   { id: "t-cancelled", view: "run-timeline", title: "Cancelled", params: timeline, recording: record(cancelled(), 4000), beside: "token-stream" },
   { id: "t-lost", view: "run-timeline", title: "Reconnecting", params: timeline, recording: record(partial(), 12_200, lost(12_200)) },

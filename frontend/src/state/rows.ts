@@ -116,7 +116,9 @@ function withChildren(place: Place, step: StepState, options: RowOptions): Row[]
   return [{ ...first, child, children: open ? "open" : "closed", note: first.note || (open && !model?.run ? "asking…" : "") }, ...inner];
 }
 
-const WORST = ["failed", "retrying", "running", "waiting", "cancelled", "timed_out"];
+/** What is told of siblings first. */
+const WORST = ["failed", "retrying", "running", "waiting", "timed_out", "cancelled", "completed", "reused"];
+const rank = (row: Row | undefined): number => WORST.indexOf(row?.status.value ?? "");
 
 /** Many siblings as one row, with how many are in which state. */
 function groupRows(place: Place, family: readonly StepState[], options: RowOptions): Row[] {
@@ -124,13 +126,17 @@ function groupRows(place: Place, family: readonly StepState[], options: RowOptio
   const open = options.toggled.has(key);
   const all = family.map((step) => stepRows(place, step, { ...options, toggled: new Set() })[0]).filter((row) => row !== undefined);
   const counts = new Map<string, Row[]>();
-  for (const row of all) counts.set(row.status.value, [...(counts.get(row.status.value) ?? []), row]);
-  const worst = WORST.map((value) => counts.get(value)?.[0]).find((row) => row !== undefined) ?? all[0];
+  for (const row of all) {
+    const same = counts.get(row.status.value);
+    if (same) same.push(row);
+    else counts.set(row.status.value, [row]);
+  }
+  const told = [...counts.values()].sort((a, b) => rank(a[0]) - rank(b[0]));
   const ends = all.map((row) => row.to);
   const row: Row = {
     key, kind: "group", depth: place.depth, run_id: place.model.run?.run_id ?? "", hash: "", label: `${familyName(family[0]?.step_id ?? "")} × ${format.count(family.length)}`,
-    note: [...counts.values()].map((rows) => `${format.count(rows.length)} ${rows[0]?.status.word.split(",")[0]?.toLowerCase() ?? ""}`).join(", "),
-    status: worst?.status ?? STATUS.completed, bars: all.flatMap((one) => one.bars).sort((a, b) => a.from - b.from),
+    note: told.map((rows) => `${format.count(rows.length)} ${rows[0]?.status.word.split(",")[0]?.toLowerCase() ?? ""}`).join(", "),
+    status: told[0]?.[0]?.status ?? STATUS.completed, bars: all.flatMap((one) => one.bars.filter((bar) => bar.kind !== "queue")).sort((a, b) => a.from - b.from),
     from: least(all.map((one) => one.from)), to: ends.includes(undefined) ? undefined : ends.reduce((a = 0, b = 0) => Math.max(a, b), 0),
     mark: NO_MARK, attempts: family.length, children: open ? "open" : "closed",
   };

@@ -141,7 +141,9 @@ function drawRows(pen: CanvasRenderingContext2D, scene: Scene): void {
 
 function drawRow(pen: CanvasRenderingContext2D, scene: Scene, row: Row, y: number): void {
   const many = row.bars.length > MANY;
-  const shown = many ? inView(scene, row.bars) : row.bars;
+  const seen = many ? inView(scene, row.bars) : row.bars;
+  // Where many lie over each other, what failed lies on top.
+  const shown = many ? [...seen.filter((bar) => bar.role !== "bad"), ...seen.filter((bar) => bar.role === "bad")] : seen;
   const columns = many ? new Columns() : null;
   let right = -Infinity;
   let left = Infinity;

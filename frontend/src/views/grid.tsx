@@ -28,7 +28,9 @@ export interface GridProps {
 
 export const AXIS = 26;
 const FOOT = 6;
+/** More rows than this scroll inside of the card, under a strip that shows all of them. */
 const MOST_ROWS = 60;
+const SCROLLED_ROWS = 24;
 const OVERSCAN = 10;
 
 interface Shape {
@@ -52,14 +54,14 @@ export function Grid(props: GridProps): JSX.Element {
   const [spot, setSpot] = useState<Spot | null>(null);
   const width = useWidth(box);
   const shape = shapeOf(width);
-  const visible = Math.min(rows.length, MOST_ROWS) * shape.row;
+  const visible = (rows.length > MOST_ROWS ? SCROLLED_ROWS : rows.length) * shape.row;
   const layout: Layout = {
     left: shape.name, width: Math.max(40, width - shape.name - 16), height: AXIS + visible + FOOT, axis: AXIS,
     row: shape.row, middle: shape.middle, strip: shape.strip, scroll, pan: controller.state.pan,
   };
   const canvas = useCanvas(props, layout, width > 0);
   useZoom(box, controller, layout);
-  useEffect(() => controller.reveals((key) => revealRow(list.current, rows, key, shape.row)));
+  useEffect(() => controller.reveals((key) => revealRow(list.current, rows, key, shape.row, setScroll)));
   const point = (event: MouseEvent): void => {
     const edge = box.current?.getBoundingClientRect();
     if (edge) setSpot({ x: event.clientX - edge.left, y: event.clientY - edge.top });
@@ -84,11 +86,14 @@ export function Grid(props: GridProps): JSX.Element {
 }
 
 /** Brings a row into the list, which holds only those that can be seen, and then gives it the focus. */
-function revealRow(list: HTMLElement | null, rows: readonly Row[], key: string, height: number): void {
+function revealRow(list: HTMLElement | null, rows: readonly Row[], key: string, height: number, scrolled: (top: number) => void): void {
   const index = rows.findIndex((row) => row.key === key);
   if (!list || index < 0) return;
   const top = index * height;
-  if (top < list.scrollTop || top + height > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
+  if (top < list.scrollTop || top + height > list.scrollTop + list.clientHeight) {
+    list.scrollTop = Math.max(0, top - list.clientHeight / 2);
+    scrolled(list.scrollTop);
+  }
   const focus = (tries: number): void => {
     const element = list.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
     if (element) element.focus({ preventScroll: true });
