@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all contenders one after the other, ratios printed and written to benchmarks/results/."""
+"""`python -m benchmarks [section …]`: measures, prints ratios, writes benchmarks/results/<section>.json; without a name, everything."""
 
 from __future__ import annotations
 
@@ -6,74 +6,64 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import engine
 from benchmarks.measure import in_child
 
 RESULTS = Path(__file__).parent / "results"
-_PEERS = {"DBOS, SQLite": "benchmarks.peer_dbos", "LangGraph, SQLite saver": "benchmarks.peer_langgraph"}
 
 
-def main() -> None:
-    """Measure, print the table, write the file."""
-    limit = in_child("benchmarks.limit")
-    ours = {
-        "ours, embedded": in_child("benchmarks.embedded"),
-        "ours, through a kernel's socket": in_child("benchmarks.server"),
-    }
-    peer_python = os.environ.get("BENCH_PEERS_PYTHON", sys.executable)
-    peers = {name: in_child(module, python=peer_python) for name, module in _PEERS.items()}
-    contenders = {"bare group-commit loop (the limit)": limit, **ours, **peers}
-    print(_table(contenders))
-    print(_ratios(limit, ours["ours, embedded"], peers))
-    history = in_child("benchmarks.history")
-    print(_history(history))
-    _write("engine", contenders)
-    _write("history", history)
+Tell = Callable[[dict[str, Any]], str]
 
 
-def _write(name: str, found: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, **found}, indent=1) + "\n")
-
-
-def _table(contenders: dict[str, dict[str, Any]]) -> str:
-    lines = [f"{'':38} {'ten steps, p50':>16} {'steps/s, 100':>14} {'steps/s, 1000':>14} {'event to body':>14}"]
-    for name, found in contenders.items():
-        if "error" in found:
-            lines.append(f"{name:38} not measured: {found['error'][:70]}")
-            continue
-        rates, body = found["steps_per_s"], found.get("event_to_body", {}).get("p50_ms")
-        cells = [f"{found['ten_steps']['p50_ms']:.2f} ms", _rate(rates.get("100")), _rate(rates.get("1000"))]
-        lines.append(f"{name:38} {cells[0]:>16} {cells[1]:>14} {cells[2]:>14} {f'{body:.2f} ms' if body else '':>14}")
-    return "\n".join(lines)
+def _figures(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1)
 
 
 def _history(found: dict[str, Any]) -> str:
-    if "error" in found:
-        return f"history: not measured: {found['error'][:70]}"
     ours, ratio = found["ours"], found["read_sql_to_ours"]
     return (
-        f"history: a million messages in {ours['first_s']} s the first time and {ours['again_s']} s again; pandas.read_sql "
+        f"a million messages in {ours['first_s']} s the first time and {ours['again_s']} s again; pandas.read_sql "
         f"takes {ratio['first_s']}x and {ratio['again_s']}x that, and {ratio['cpu_s']}x the processor time; filters up to "
         f"{max(ours['filters_ms'].values())} ms"
     )
 
 
-def _rate(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+def _in_child(module: str, tell: Tell = _figures) -> Callable[[], dict[str, Any]]:
+    """A section that is a program of its own."""
+
+    def measure() -> dict[str, Any]:
+        found = in_child(module, timeout=1800)
+        print(f"not measured: {found['error']}" if "error" in found else tell(found))
+        return found
+
+    return measure
 
 
-def _ratios(limit: dict[str, Any], ours: dict[str, Any], peers: dict[str, dict[str, Any]]) -> str:
-    if "error" in ours or "error" in limit:
-        return "no ratios: something was not measured"
-    alone = ours["ten_steps"]["p50_ms"] / limit["ten_steps"]["p50_ms"]
-    best = max((peer["steps_per_s"]["100"] for peer in peers.values() if "error" not in peer), default=None)
-    against = "" if best is None else f"; {max(ours['steps_per_s'].values()) / best:.0f}x the best peer's steps/s"
-    return f"ours, embedded: ten steps alone take {alone:.2f}x the bare loop{against}"
+SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "engine": engine.main,
+    "scale": _in_child("benchmarks.scale"),
+    "curve": _in_child("benchmarks.curve"),
+    "history": _in_child("benchmarks.history", _history),
+}
+
+
+def main(names: list[str]) -> int:
+    """Measure the sections of these names, or all."""
+    if unknown := set(names) - SECTIONS.keys():
+        print(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}", file=sys.stderr)
+        return 2
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
+    for name in names or SECTIONS:
+        print(f"\n== {name}", flush=True)
+        figures = {"machine": machine, **SECTIONS[name]()}
+        (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

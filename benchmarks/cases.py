@@ -30,16 +30,16 @@ def run(client: nb.Inngest) -> dict[str, Any]:
     """Ten steps alone, event to body, many runs at once, publish to subscriber."""
     ten_steps = client.create_function(fn_id="ten", trigger=nb.TriggerEvent(event="bench/ten"))(ten)
     nothing = client.create_function(fn_id="none", trigger=nb.TriggerEvent(event="bench/none"))(none)
-    _alone(ten_steps, 20)
+    alone(ten_steps, 20)
     return {
-        "ten_steps": _alone(ten_steps, 300),
-        "event_to_body": _alone(nothing, 300),
-        "steps_per_s": {"100": _many(client, 100), "1000": _many(client, 1000)},
+        "ten_steps": alone(ten_steps, 300),
+        "event_to_body": alone(nothing, 300),
+        "steps_per_s": {"100": many(client, 100), "1000": many(client, 1000)},
         "publish_to_subscriber": asyncio.run(_publish_to_subscriber(client, 100)),
     }
 
 
-def _alone(function: nb.Function, count: int) -> dict[str, float]:
+def alone(function: nb.Function, count: int) -> dict[str, float]:
     """From `start()` to the last line of the body."""
     taken = []
     for _ in range(count):
@@ -48,7 +48,7 @@ def _alone(function: nb.Function, count: int) -> dict[str, float]:
     return quantiles(taken)
 
 
-def _many(client: nb.Inngest, count: int) -> int:
+def many(client: nb.Inngest, count: int) -> int:
     """Steps per second of `count` runs that one send has started."""
     begun = time.perf_counter()
     client.send_sync([nb.Event(name="bench/ten") for _ in range(count)])
