@@ -36,7 +36,7 @@ from inngest_nb.worker.steps_sync import StepSync
 
 if TYPE_CHECKING:
     from inngest_nb.hooks import use_realtime
-    from inngest_nb.widgets import Approval, RunTable, RunTimeline, TokenStream
+    from inngest_nb.widgets import Approval, MessageFeed, RunTable, RunTimeline, TokenStream
 
 __all__ = [
     "JSON",
@@ -50,6 +50,7 @@ __all__ = [
     "Event",
     "Function",
     "Inngest",
+    "MessageFeed",
     "Middleware",
     "MiddlewareSync",
     "NonRetriableError",
@@ -86,7 +87,7 @@ __all__ = [
     "use_realtime",
 ]
 
-_WIDGETS = frozenset({"Approval", "RunTable", "RunTimeline", "TokenStream"})
+_WIDGETS = frozenset({"Approval", "MessageFeed", "RunTable", "RunTimeline", "TokenStream"})
 
 
 def __getattr__(name: str) -> Any:

@@ -130,7 +130,7 @@ class Source:
         initial: dict[str, Any] = {"saved_at": time.time() * 1000}
         with contextlib.suppress(InngestError):
             if "channel" in params:
-                initial["messages"] = self.messages(params["channel"])
+                initial["messages"] = self.messages(params["channel"], params.get("last", SNAPSHOT_MESSAGES))
                 initial["runs"] = {run_id: self.view(run_id) for run_id in _runs_in(initial["messages"])}
             elif params.get("run_id"):
                 initial["run"] = self.view(params["run_id"])
@@ -144,9 +144,9 @@ class Source:
         first, following = self._link.call("extent", {"channel": channel})
         return first, following
 
-    def messages(self, channel: str) -> list[dict[str, Any]]:
+    def messages(self, channel: str, last: int = SNAPSHOT_MESSAGES) -> list[dict[str, Any]]:
         """The newest messages of a channel's log, oldest first."""
-        params = {"channel": channel, "last": SNAPSHOT_MESSAGES, "limit": SNAPSHOT_MESSAGES}
+        params = {"channel": channel, "last": last, "limit": last}
         found: list[dict[str, Any]] = loads(self._link.call("messages", params))["messages"]
         return found
 

@@ -2,7 +2,7 @@
 import { Clock } from "../src/realtime/clock";
 import { Facts } from "../src/realtime/facts";
 import type { Link, LinkState, Reply, Sink, Subscribe } from "../src/realtime/protocol";
-import { parseMessages } from "../src/wire";
+import { parseMessages, type Message } from "../src/wire";
 import type { Env } from "../src/views/env";
 
 export interface Recording {
@@ -23,10 +23,18 @@ export interface Recording {
 }
 
 export class ReplayLink implements Link {
+  private readonly sinks = new Set<[string, Sink]>();
+
   constructor(private readonly recording: Recording) {}
+
+  /** Delivers messages that come after the recording. */
+  say(channel: string, messages: readonly Message[]): void {
+    for (const [name, sink] of this.sinks) if (name === channel) sink.messages(messages);
+  }
 
   subscribe(request: Subscribe, sink: Sink): () => void {
     const messages = parseMessages(this.recording.channels[request.channel] ?? []);
+    this.sinks.add([request.channel, sink]);
     queueMicrotask(() => {
       if (this.state().phase === "saved") return;
       sink.subscribed?.(0, (messages.at(-1)?.offset ?? -1) + 1);

@@ -1,6 +1,7 @@
 /** Every state of every view, as recordings. */
 import { APPROVAL_SCENES } from "./approval-scenes";
 import type { Recording } from "./replay";
+import { FEED_SCENES } from "./feed-scenes";
 import { TABLE_SCENES } from "./table-scenes";
 import { TIMELINE_SCENES } from "./timeline-scenes";
 import { CHANNEL, FAILURE, RUN, Story, T0, TEXT } from "./story";
@@ -212,5 +213,6 @@ export const SCENES: readonly Scene[] = [
   { id: "a-saved", view: "approval", title: "Saved", params: approval, initial: savedInitial(asked()), recording: record(new Story(), 240_000, SAVED) },
   ...APPROVAL_SCENES,
   ...TABLE_SCENES,
+  ...FEED_SCENES,
   { id: "a-empty", view: "approval", title: "Empty", params: approval, recording: record(new Story(), 0) },
 ];

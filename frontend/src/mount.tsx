@@ -4,6 +4,8 @@ import { dict, number } from "./wire";
 import { Approval } from "./views/approval";
 import { ApprovalController } from "./views/approval-controller";
 import type { Env } from "./views/env";
+import { MessageFeed } from "./views/message-feed";
+import { MessageFeedController } from "./views/message-feed-controller";
 import { RunTable } from "./views/run-table";
 import { RunTableController } from "./views/run-table-controller";
 import { TokenStream } from "./views/stream";
@@ -50,6 +52,10 @@ function create(env: Env, { view, params, initial }: ViewSpec, el: HTMLElement):
   if (view === "run-table") {
     const controller = new RunTableController(env, params, initial);
     return { element: <RunTable controller={controller} />, dispose: () => controller.dispose() };
+  }
+  if (view === "message-feed") {
+    const controller = new MessageFeedController(env, params, initial);
+    return { element: <MessageFeed controller={controller} />, dispose: () => controller.dispose() };
   }
   return { element: <p>{`This version of the views does not know "${String(view)}".`}</p>, dispose: () => undefined };
 }

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from inngest_nb.widgets.view import View
-from inngest_nb.widgets.views import Approval, RunTable, RunTimeline, TokenStream
+from inngest_nb.widgets.views import Approval, MessageFeed, RunTable, RunTimeline, TokenStream
 
-__all__ = ["Approval", "RunTable", "RunTimeline", "TokenStream", "View"]
+__all__ = ["Approval", "MessageFeed", "RunTable", "RunTimeline", "TokenStream", "View"]

@@ -11,8 +11,10 @@ from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.widgets.source import source_of
 from inngest_nb.widgets.view import View
 
-__all__ = ["Approval", "RunTable", "RunTimeline", "TokenStream"]
+__all__ = ["Approval", "MessageFeed", "RunTable", "RunTimeline", "TokenStream"]
 
+#: So many messages of a feed are saved with the notebook.
+SAVED_MESSAGES = 200
 #: What a table of runs can be narrowed down to.
 GROUPS = ("all", "running", "asking", "failed", "recent", "queued", "waiting", "completed", "cancelled")
 
@@ -91,6 +93,26 @@ class RunTable(View):
             f"{name}={value!r}" for name, value in (("function", params["function"]), ("status", status)) if value
         )
         super().__init__(source_of(client), f"RunTable({about})", "run-table", params)
+
+
+class MessageFeed(View):
+    """Every message of a channel in order, to read along and to look through. `client.history.messages()` has them all.
+
+    Parameters
+    ----------
+    channel
+        A channel or its name.
+    topics
+        The topics that are shown first; all if not given.
+    client
+        The client whose engine to ask, if there are several.
+    """
+
+    def __init__(
+        self, channel: Any, topics: Iterable[str | TopicRef[Any]] | str | None = None, *, client: Any = None
+    ) -> None:
+        params = {"channel": channel_name(channel), "topics": topic_names(channel, topics), "last": SAVED_MESSAGES}
+        super().__init__(source_of(client), f"MessageFeed({params['channel']!r})", "message-feed", params)
 
 
 class Approval(View):

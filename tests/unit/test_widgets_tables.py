@@ -73,3 +73,27 @@ def test_what_a_table_is_narrowed_down_to(client: inngest.Inngest) -> None:
 def test_nothing_known_is_said(page: Any) -> None:
     html = snapshot_html("run-table", {"group": "all", "function": None}, {"saved_at": 0, "page": page})
     assert "No runs yet" in html
+
+
+def test_a_feed_shows_and_saves_what_was_published(client: inngest.Inngest) -> None:
+    for word in ("Once ", "upon ", "a ", "<b>time</b>"):
+        client.realtime.publish_sync(inngest.realtime.channel("tale", topics={"words": dict}).words, {"token": word})
+    feed = inngest.MessageFeed("tale", client=client)
+    status, found = feed._source.request("GET", "channels/tale/browse?limit=2")
+    assert (status, [message["offset"] for message in found["messages"]], found["reached"]) == (200, [2, 3], 2)
+    assert feed._source.request("GET", "channels/tale/browse?path=token&value=a%20")[1]["messages"][0]["offset"] == 2
+    assert feed._source.request("GET", "channels/tale/topics")[1]["topics"] == [
+        {"topic": "words", "kind": "data", "count": 4}
+    ]
+    html = feed.snapshot()
+    assert "Once upon a &lt;b&gt;time&lt;/b&gt;" in html
+    assert "4 pieces" in html
+    assert repr(feed) == "MessageFeed('tale')"
+    feed.close()
+
+
+@pytest.mark.parametrize("messages", [None, []])
+def test_an_empty_feed_says_so(messages: Any) -> None:
+    assert "No messages yet" in snapshot_html(
+        "message-feed", {"channel": "c", "topics": None}, {"saved_at": 0, "messages": messages}
+    )

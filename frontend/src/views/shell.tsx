@@ -123,10 +123,10 @@ export function IconButton({ icon, label, onClick, pressed, disabled }: IconButt
   );
 }
 
-export function CopyButton({ label, text }: { label: string; text: () => string }): JSX.Element {
+export function CopyButton({ label, text, icon = "copy" }: { label: string; text: () => string; icon?: IconName }): JSX.Element {
   const [copied, flash] = useFlash();
   const copy = (): void => void copyText(text()).then((ok) => ok && flash());
-  return <IconButton icon={copied ? "check" : "copy"} label={copied ? "Copied" : label} onClick={copy} />;
+  return <IconButton icon={copied ? "check" : icon} label={copied ? "Copied" : label} onClick={copy} />;
 }
 
 /** False where the browser does not let this page write to the clipboard. */

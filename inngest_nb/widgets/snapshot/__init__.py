@@ -10,13 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from inngest_nb.widgets.snapshot.approval import approval_html
+from inngest_nb.widgets.snapshot.feed import feed_html
 from inngest_nb.widgets.snapshot.runs import runs_html
 from inngest_nb.widgets.snapshot.stream import stream_html
 from inngest_nb.widgets.snapshot.timeline import timeline_html
 
 __all__ = ["is_final", "snapshot_html"]
 
-_HTML = {"token-stream": stream_html, "run-timeline": timeline_html, "approval": approval_html, "run-table": runs_html}
+_HTML = {
+    "token-stream": stream_html,
+    "run-timeline": timeline_html,
+    "approval": approval_html,
+    "run-table": runs_html,
+    "message-feed": feed_html,
+}
 _ENDED = ("completed", "failed", "cancelled")
 
 
