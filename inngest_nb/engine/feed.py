@@ -51,8 +51,10 @@ class Feed:
         self._hub, self._authority, self._send, self._ended = hub, authority, send, ended
         self._start, self._streams, self._recheck = start, streams, recheck
         self._clock, self._loop = Clock(), asyncio.get_running_loop()
+        self.was_asked = False  # for any topic, even one that never gets messages
         self._tokens: dict[str, Claims] = {}
         self._following: dict[str, tuple[Subscription, asyncio.Task[None]]] = {}
+        self._joined: dict[tuple[str, str], int] = {}  # topics that came later: the offset that was the next then
         self._begun: set[str] = set()  # channels that were followed once: again means from now on
         self._timer: asyncio.TimerHandle | None = None
 
@@ -72,6 +74,7 @@ class Feed:
         """
         claims = self._authority.verify(token)
         wanted = claims.channels()
+        self.was_asked = self.was_asked or bool(claims.topics)
         if len(self._following.keys() | wanted.keys()) > MAX_CHANNELS or len(self._tokens) >= MAX_TOKENS:
             raise ChannelError(f"one connection follows at most {MAX_CHANNELS} channels, by {MAX_TOKENS} tokens")
         if self._recheck:
@@ -90,13 +93,17 @@ class Feed:
     def _follow(self, channel: str, topics: set[str]) -> None:
         if channel in self._following:
             subscription, _ = self._following[channel]
-            subscription.topics = (subscription.topics or frozenset()) | topics
+            known = subscription.topics or frozenset()
+            self._joined.update({(channel, topic): subscription.visible for topic in topics - known})
+            subscription.topics = known | topics
             return
         since, epoch = ("now", None) if channel in self._begun else self._start.of(channel)
         self._begun.add(channel)
         frames = encoder(self._hub.log(channel).epoch, streams=self._streams)
 
         def encode(entry: Entry) -> Frame | None:
+            if entry.offset < self._joined.get((channel, entry.publish.topic), 0):
+                return None
             frame = frames(entry)
             return None if frame is None else Frame(entry.offset + 1, frame, entry.publish.kind == "raw")
 

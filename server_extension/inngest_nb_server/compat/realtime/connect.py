@@ -72,8 +72,8 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
             self._closed()
 
     def _keep_alive(self) -> None:
-        """Ping at once and from then on, as soon as anything is followed."""
-        if self._pings is None and self._feed is not None and self._feed.channels:
+        """Ping at once and from then on, as soon as a topic was asked for."""
+        if self._pings is None and self._feed is not None and self._feed.was_asked:
             self._pings = asyncio.get_running_loop().create_task(self._ping_on())
 
     async def _ping_on(self) -> None:

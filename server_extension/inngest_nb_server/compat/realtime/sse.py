@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from tornado.iostream import StreamClosedError
 
@@ -13,6 +12,7 @@ from inngest_nb_server.compat.handler import CompatHandler
 from inngest_nb_server.compat.realtime.credential import PING_S, FeedMixin
 
 MAX_S = 900.0
+KEEP_ALIVE = b":\n\n"
 _HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache",
@@ -35,6 +35,7 @@ class EventsHandler(FeedMixin, CompatHandler):
         feed = self.feed(self._frames, lambda reason: self._over.set())
         try:
             feed.admit(self.shown)
+            self.write(KEEP_ALIVE)  # goes before everything that the feed says
             await asyncio.wait_for(self._keep_alive(feed), MAX_S)
         except TimeoutError:
             pass
@@ -42,11 +43,13 @@ class EventsHandler(FeedMixin, CompatHandler):
             feed.close()
 
     async def _keep_alive(self, feed: Feed) -> None:
+        await self._say(b"")
         while not self._over.is_set():
-            await self._say(b":\n\n")
-            with contextlib.suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(self._over.wait(), PING_S)
-            feed.check()
+            except TimeoutError:
+                feed.check()
+                await self._say(KEEP_ALIVE)
 
     async def _frames(self, channel: str, epoch: int, frames: list[Frame]) -> None:
         events: list[bytes] = []
