@@ -58,6 +58,10 @@ test-python: $(TEST_READY) ## pytest alone
 chaos: $(TEST_READY) ## random programs and deaths, fresh ones until it is stopped; prints how to repeat what fails
 	$(BIN)/python -m tests.promises.test_programs_against_a_model
 
+.PHONY: load
+load: $(TEST_READY) ## the tests of realtime under load, several times as much (SCALE=5)
+	REALTIME_SCALE=$(or $(SCALE),5) $(BIN)/pytest tests/promises/test_realtime_under_load.py --durations=0
+
 .PHONY: bench
 bench: $(TEST_READY) $(PEERS_READY) ## speed, beside the peers and the machine's limits
 	BENCH_PEERS_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m benchmarks $(BENCH_ARGS)
