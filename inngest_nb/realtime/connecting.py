@@ -18,7 +18,7 @@ from inngest_nb.errors import ChannelError, InngestError, LinkError, TokenError
 from inngest_nb.loops import LoopThread
 from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.following import Followed, Listener, Place, Source
-from inngest_nb.realtime.tickets import Ticket, Token, fetch_ticket
+from inngest_nb.realtime.tickets import FETCH_S, Ticket, Token, fetch_ticket
 
 if TYPE_CHECKING:
     from tornado.websocket import WebSocketClientConnection
@@ -105,8 +105,6 @@ class TokenFollowing:
     async def _run(self) -> None:
         try:
             error = await self._connect_again_and_again()
-        except InngestError as exc:
-            error = exc
         except Exception as exc:  # noqa: BLE001  # whoever waits must hear of it
             error = exc
         self._listener.on_end(error)
@@ -125,7 +123,7 @@ class TokenFollowing:
                 if refusals > 1 or not callable(self._source.token):
                     raise
                 error = exc
-            except (LinkError, OSError, TimeoutError) as exc:
+            except (LinkError, OSError) as exc:
                 error = exc
             self._listener.on_lost(error)
             if not self._source.reconnect:
@@ -139,8 +137,12 @@ class TokenFollowing:
         """Connect and read until the connection ends."""
         try:
             ticket = await fetch_ticket(self._source.token)
-        except (InngestError, TimeoutError):
+        except InngestError:
             raise
+        except TimeoutError as exc:
+            raise LinkError(
+                f"no token for {self._channel!r}: the function has not returned one in {FETCH_S:g} s"
+            ) from exc
         except Exception as exc:
             raise LinkError(f"no token for {self._channel!r}: {type(exc).__name__}: {exc}") from exc
         ticket.check(self._channel, None if self._topics is None else sorted(self._topics))

@@ -16,7 +16,7 @@ import orjson
 from inngest_nb.errors import ChannelError, TokenError, TokenExpired
 from inngest_nb.realtime.channels import channel_name
 
-__all__ = ["Ticket", "Token", "fetch_ticket", "named_channel", "ticket_of"]
+__all__ = ["FETCH_S", "Ticket", "Token", "fetch_ticket", "named_channel", "ticket_of"]
 
 FETCH_S = 30.0
 _BASES = ("INNGEST_API_BASE_URL", "INNGEST_BASE_URL", "INNGEST_NB_URL")
