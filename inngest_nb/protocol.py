@@ -17,7 +17,7 @@ peer → engine
     run.busy     it executes a step again; with a hash, where concurrency is limited, it asks first → run.go
     run.done     the body returned               → run.stop
     run.error    the body raised                 → run.start again later | run.stop
-    publish      a non-durable message for a channel (never acknowledged)
+    publish      a non-durable message for a channel, or a mark or piece of a stream (never acknowledged)
     request      {id, method, params}            → response {id, result | error}
     subscribe    {id, channel, topics, since, epoch} → subscribed, messages…, gap
     unsubscribe  {id}
@@ -38,6 +38,8 @@ from typing import Any, NotRequired, TypedDict
 
 import orjson
 
+#: Kinds of messages that peers publish; all others are the engine's own.
+PUBLISHED_KINDS = ("data", "datastream-start", "datastream-end")
 VERSION = 1
 SUBPROTOCOL = "inngest-nb.v1"
 MAX_OUTPUT_BYTES = 4_000_000

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inngest_nb.durations import Duration
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.handed_out import SubscriptionToken, Topics, request_of
-from inngest_nb.realtime.refs import UNSET, as_publication
+from inngest_nb.realtime.refs import UNSET, Publication, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
+from inngest_nb.realtime.streams import is_stream, send_stream
 from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
 from inngest_nb.realtime.tokens import DEFAULT_LIFETIME
 from inngest_nb.worker.context import current_execution, current_step
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from inngest_nb.client import Inngest
     from inngest_nb.links.link import Link
 
+T = TypeVar("T")
+
 
 class ClientRealtime:
     """Realtime of one client."""
@@ -28,17 +31,36 @@ class ClientRealtime:
     def __init__(self, client: Inngest) -> None:
         self._client = client
 
+    @overload
+    async def publish(self, ref: TopicRef[T], data: T | AsyncIterable[T]) -> None: ...
+    @overload
+    async def publish(self, ref: Publication[Any]) -> None: ...
     async def publish(self, ref: Any, data: Any = UNSET) -> None:
         """Publish from anywhere; returns once the message is in the channel's log. Inside a run its id is attached.
+
+        An async iterator is published as a datastream: every piece of it when it comes.
 
         Raises:
             SchemaError, PayloadError, ChannelError: nothing was sent; the message names field and topic.
         """
-        await asyncio.wrap_future(self._client._link().request("publish", _message(ref, data)))  # noqa: SLF001  # its own client
+        publication = as_publication(ref, data)
+        if is_stream(publication.data):
+            await send_stream(lambda text, about: self._send(publication.ref, text, about), *publication)
+        else:
+            await self._send(publication.ref, validate(*publication))
 
+    async def _send(self, ref: TopicRef[Any], text: str, about: dict[str, str] | None = None) -> None:
+        message = _message(ref, text) | (about or {})
+        await asyncio.wrap_future(self._client._link().request("publish", message))  # noqa: SLF001  # its own client
+
+    @overload
+    def publish_sync(self, ref: TopicRef[T], data: T) -> None: ...
+    @overload
+    def publish_sync(self, ref: Publication[Any]) -> None: ...
     def publish_sync(self, ref: Any, data: Any = UNSET) -> None:
         """As `publish`, blocking."""
-        self._client._link().call("publish", _message(ref, data))  # noqa: SLF001
+        publication = as_publication(ref, data)
+        self._client._link().call("publish", _message(publication.ref, validate(*publication)))  # noqa: SLF001
 
     async def token(
         self, *, channel: Any, topics: Topics = None, expires_in: Duration = DEFAULT_LIFETIME, publish: bool = False
@@ -96,15 +118,8 @@ class ClientRealtime:
         )
 
 
-def _message(ref: Any, data: Any) -> dict[str, Any]:
-    publication = as_publication(ref, data)
-    text = validate(publication.ref, publication.data)
-    message: dict[str, Any] = {
-        "channel": publication.ref.channel,
-        "topic": publication.ref.topic,
-        "data": text,
-        "created_at": now_us(),
-    }
+def _message(ref: TopicRef[Any], text: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"channel": ref.channel, "topic": ref.topic, "data": text, "created_at": now_us()}
     execution, step = current_execution.get(), current_step.get()
     if execution is not None:
         message |= {"run_id": execution.run_id, "fn_id": execution.fn_id}

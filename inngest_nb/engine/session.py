@@ -18,9 +18,9 @@ from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
 from inngest_nb.engine.subscriptions import Subscriptions
 from inngest_nb.engine.views import attempts, read_log, run_view, step_messages
-from inngest_nb.errors import AnswerInvalidError, InngestError
+from inngest_nb.errors import AnswerInvalidError, ChannelError, InngestError
 from inngest_nb.hub import Publish
-from inngest_nb.protocol import VERSION, Message
+from inngest_nb.protocol import PUBLISHED_KINDS, VERSION, Message
 from inngest_nb.realtime.tokens import TopicClaim
 
 Method = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -199,7 +199,12 @@ class Session:
         if fate == "rollback":
             return
         about = (run_id, message.get("fn_id"), step_id, attempt, message.get("created_at", 0))
-        publish = Publish(message["channel"], message["topic"], message["data"], "data", *about)
+        kind = message.get("kind", "data")
+        if kind not in PUBLISHED_KINDS:
+            raise ChannelError(f"a publish is of kind {', '.join(PUBLISHED_KINDS)}, not {kind!r}")
+        publish = Publish(
+            message["channel"], message["topic"], message["data"], kind, *about, stream_id=message.get("stream_id")
+        )
         self._engine.core.hub.publish(publish)
         if run is None:
             return

@@ -8,7 +8,7 @@ from inngest_nb.protocol import Message
 
 _TEXTS = frozenset({
     "op", "worker_id", "label", "host", "run_id", "lease", "fn_id", "hash", "step_id", "kind", "channel", "topic", "data",
-    "output", "opts", "code_hash", "event", "if_exp", "function_id", "method",
+    "output", "opts", "stream_id", "code_hash", "event", "if_exp", "function_id", "method",
 })  # fmt: skip
 _NUMBERS = frozenset(
     {"pid", "index", "attempt", "started_at", "ended_at", "wake_at", "created_at", "executing", "waits"}

@@ -6,7 +6,10 @@ import dataclasses
 import datetime as dt
 import reprlib
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from inngest_nb.realtime.streams import Stream
 
 __all__ = ["Message", "MessageKind", "execution_of", "fold_rollbacks", "standing", "text_piece"]
 
@@ -38,6 +41,8 @@ class Message:
     offset: int | None = None
     stream_id: str | None = None
     metadata: Any = None
+    #: Of a `datastream-start`: its pieces, to be iterated.
+    stream: Stream | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is None:

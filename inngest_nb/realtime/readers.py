@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from inngest_nb.errors import SchemaError
 from inngest_nb.realtime.inbox import End
 from inngest_nb.realtime.messages import Message
+from inngest_nb.realtime.streams import Stream
 
 if TYPE_CHECKING:
     from inngest_nb.realtime.subscription import Subscription
@@ -32,9 +34,12 @@ class _Reader:
         if not isinstance(item, dict):
             return item
         try:
-            return self._subscription.codec.load(item)
+            message = self._subscription.codec.load(item)
         except (SchemaError, KeyError, ValueError) as exc:
             return exc
+        if message.kind == "datastream-start" and message.offset is not None:
+            return dataclasses.replace(message, stream=Stream(self._subscription, message))
+        return message
 
     def close(self) -> None:
         """Read no more."""

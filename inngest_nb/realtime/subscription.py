@@ -136,6 +136,12 @@ class Subscription:
         inbox.end()
         self._inboxes.discard(inbox)
 
+    def beside(self, topic: str, since: int) -> Subscription:
+        """Another subscription to one topic of the same channel, over the same connection."""
+        return Subscription(
+            self._source, self.channel, [topic], since, epoch=self._place[1], codec=self.codec, on_error=self._on_error
+        )
+
     def report(self, error: Exception) -> Any:
         """Tell `on_error`, or the log; returns what the callback returned."""
         if self._on_error is None:

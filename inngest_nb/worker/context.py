@@ -12,6 +12,7 @@ from inngest_nb.errors import InngestError
 from inngest_nb.event import Event
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef
 from inngest_nb.types import Logger
+from inngest_nb.worker.streaming import stream_pieces
 
 if TYPE_CHECKING:
     from inngest_nb.worker.barrier import Group, GroupSync
@@ -76,13 +77,14 @@ class Context:
     _execution: Execution | None = field(default=None, repr=False)
 
     @overload
-    async def publish(self, ref: TopicRef[T], data: T) -> Any: ...
+    async def publish(self, ref: TopicRef[T], data: T | AsyncIterable[T]) -> Any: ...
     @overload
     async def publish(self, ref: Publication[Any]) -> Any: ...
     async def publish(self, ref: Any, data: Any = UNSET) -> Any:
         """Publish without memo: at once, again on a retry, not while remembered code is passed through.
 
-        Returns the data as subscribers see it.
+        Returns the data as subscribers see it. An async iterator is published as a datastream, every piece of it when it
+        comes; then what is returned is the stream's id.
 
         Raises:
             SchemaError, PayloadError, ChannelError: nothing was sent; the message names field and topic.
@@ -96,7 +98,7 @@ class Context:
 
         `to` turns a piece into the topic's data; without it the piece is the data. Pieces of text are joined.
         """
-        return await _running(self._execution).stream(ref, chunks, to)
+        return await stream_pieces(_running(self._execution).publish, ref, chunks, to)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from inngest_nb.errors import StepDuplicateError, StepError, StepNestedError
@@ -17,14 +17,14 @@ from inngest_nb.event import event_from_text
 from inngest_nb.jsontext import loads
 from inngest_nb.middleware import Output
 from inngest_nb.protocol import Message, RunStart
-from inngest_nb.realtime.refs import as_publication
+from inngest_nb.realtime.refs import TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
+from inngest_nb.realtime.streams import is_stream, send_stream
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import as_output, body_failure, failure, outcome, step_error
 from inngest_nb.worker.stillness import Stillness
-from inngest_nb.worker.streaming import stream_pieces
 from inngest_nb.worker.turns import Turns
 
 if TYPE_CHECKING:
@@ -366,30 +366,34 @@ class Execution:
     # -- publishing ----------------------------------------------------------------------------
 
     async def publish(self, ref: Any, data: Any) -> Any:
-        """Validate and send; gives other tasks a turn, so that a tight loop of publishes does not hold the worker."""
-        value = self.publish_now(ref, data)
+        """Validate and send, with a turn for other tasks: a tight loop of publishes must not hold the worker."""
+        publication = as_publication(ref, data)
+        if is_stream(publication.data):
+            return await send_stream(lambda text, about: self._say(publication.ref, text, about), *publication)
+        return await self._say(publication.ref, validate(*publication))
+
+    async def _say(self, ref: TopicRef[Any], text: str, about: dict[str, str] | None = None) -> Any:
+        value = self._post(ref, text, about)
         await self.worker.breathe()
         return value
 
     def publish_now(self, ref: Any, data: Any) -> Any:
         """Validate and send from any thread."""
         publication = as_publication(ref, data)
-        text = validate(publication.ref, publication.data)
+        return self._post(publication.ref, validate(*publication))
+
+    def _post(self, ref: TopicRef[Any], text: str, about: dict[str, str] | None = None) -> Any:
         step = current_step.get()
         if step is None and self.replaying:
             return loads(text)
         message: Message = {
-            "op": "publish", "channel": publication.ref.channel, "topic": publication.ref.topic, "data": text,
+            "op": "publish", "channel": ref.channel, "topic": ref.topic, "data": text, **(about or {}),
             "run_id": self.run_id, "fn_id": self.fn_id, "created_at": self.worker.clock.now(),
         }  # fmt: skip
         if step is not None:
             message |= {"step_id": step.step_id, "attempt": step.attempt, "hash": step.hash}
         self.worker.post(message)
         return loads(text)
-
-    async def stream(self, ref: Any, chunks: AsyncIterable[Any], to: Callable[[Any], Any] | None) -> str:
-        """Publish each piece and join their text."""
-        return await stream_pieces(self.publish, ref, chunks, to)
 
     def events(self) -> list[Any]:
         """The events of the run as the handler sees them."""
