@@ -25,7 +25,7 @@ class Reader:
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """What `question` finds."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+        return await self._in_thread(lambda: self._answer(question))
 
     async def rows(self, statement: str, about: Any = ()) -> list[Any]:
         """All rows of a statement."""
@@ -40,8 +40,15 @@ class Reader:
         """Let go of the file; what is being read is interrupted."""
         if self._connection is not None:
             self._connection.interrupt()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        await self._in_thread(self._disconnect)
         self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        try:
+            coming = self._thread.submit(call)
+        except RuntimeError:  # the interpreter ends: its threads have ended before, so nobody else reads
+            return call()
+        return await asyncio.wrap_future(coming)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -7,6 +7,8 @@ import datetime
 import functools
 import logging
 import operator
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -280,6 +282,18 @@ def test_closing_leaves_no_thread_behind(client: inngest_nb.Inngest) -> None:
     check = deadline()
     while [thread for thread in threading.enumerate() if thread.name.startswith("inngest-nb")]:
         check()
+
+
+def test_a_program_that_just_ends_ends_in_silence(tmp_path: Path) -> None:
+    program = """
+import inngest_nb as nb
+client = nb.Inngest(app_id="ends", engine="embedded", data_dir="state")
+function = client.create_function(fn_id="f", trigger=nb.TriggerEvent(event="app/f"))(lambda ctx: 1)
+print(function.start().result(30))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_memory_keeps_nothing() -> None:
