@@ -91,7 +91,7 @@ _WIDGETS = frozenset({"Approval", "MessageFeed", "RunTable", "RunTimeline", "Tok
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use what most scripts never need: anywidget, traitlets."""
+    """Load on first use what most scripts never need: anywidget, traitlets, IPython."""
     if name in _WIDGETS:
         from inngest_nb import widgets
 
@@ -100,6 +100,10 @@ def __getattr__(name: str) -> Any:
         from inngest_nb.hooks import use_realtime
 
         return use_realtime
+    if name == "load_ipython_extension":
+        from inngest_nb.magics import load_ipython_extension
+
+        return load_ipython_extension
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

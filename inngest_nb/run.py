@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.errors import FunctionNotFoundError, RunCancelled, RunFailed
+from inngest_nb.errors import FunctionNotFoundError, InngestError, RunCancelled, RunFailed
 from inngest_nb.event import Event, event_from_text
 from inngest_nb.jsontext import dumps, loads
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inngest_nb.links.link import Link
     from inngest_nb.lint import Finding
 
+_SHOWN_WITHIN_S = 2.0
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -68,8 +69,11 @@ class Run:
 
     # -- waiting for it --------------------------------------------------------------------------
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
         """Block until the run has ended and return its output.
+
+        With `progress`, one line on stderr says meanwhile which step runs, in which attempt, and for how long; only if
+        stderr is a terminal.
 
         Raises:
             RunFailed, RunCancelled: it did not complete; the original error is inside.
@@ -77,6 +81,11 @@ class Run:
         """
         future = self._link.request("result", {"run_id": self.id})
         try:
+            if progress:
+                from inngest_nb.progress import ProgressLine
+
+                with ProgressLine(self):
+                    return self._settle(future.result(timeout))
             return self._settle(future.result(timeout))
         except TimeoutError:
             future.cancel()
@@ -193,6 +202,21 @@ class Run:
         from inngest_nb.widgets import RunTimeline
 
         return RunTimeline(self)
+
+    def _repr_html_(self) -> str:
+        from inngest_nb.cards import card
+
+        try:
+            if self._state["status"] not in ENDED:
+                self._state = loads(self._link.call("run", {"run_id": self.id}, timeout=_SHOWN_WITHIN_S))
+        except InngestError:
+            pass  # shown as it was last known: a display must not fail, nor wait for an engine that is gone
+        state = self._state
+        output = dumps(state["result"]) if state["status"] == "completed" else None
+        error = state.get("error") or {}
+        failure = ": ".join(filter(None, (error.get("name"), error.get("message")))) or None
+        rows = {"function": self.function_id, "status": state["status"], "output": output, "error": failure}
+        return card(f"Run {self.id}", rows)
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, {self.function_id!r}, {self._state['status']})"

@@ -65,6 +65,12 @@ class BoundChannel:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
+    def _repr_html_(self) -> str:
+        from inngest_nb.cards import card
+
+        kinds = {topic: inspect.formatannotation(config.type) for topic, config in self.topics.items()}
+        return card(f"channel {self.name}", kinds)
+
 
 class ChannelInstance(BoundChannel):
     """What a definition of `realtime.channel` gives: every topic is an attribute."""
