@@ -17,7 +17,7 @@ import pydantic
 from inngest_nb.errors import FunctionConfigInvalidError, LinkError
 from inngest_nb.event import Event
 from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
-from inngest_nb.links import ENGINES, Link, link_to
+from inngest_nb.links import ENGINES, Link, link_to, official_link
 from inngest_nb.middleware import UninitializedMiddleware, instances
 from inngest_nb.options import (
     Batch,
@@ -43,6 +43,7 @@ from inngest_nb.worker.hooks import around_send, refuse_async
 
 if TYPE_CHECKING:
     from inngest_nb.history import History
+    from inngest_nb.official import OfficialApp
 
 T = TypeVar("T")
 _DEFAULT_RETRIES = 4
@@ -56,16 +57,17 @@ class Inngest(HasCloudSettings):
 
     Args:
         app_id: prefix of the function ids.
-        engine: "server" (the kernel's own Jupyter server), "embedded" (this process), or "auto": the first that can be
-            had. `INNGEST_NB_ENGINE` overrides "auto".
+        engine: "server" (the kernel's own Jupyter server), "embedded" (this process), "inngest" (a real Inngest server,
+            through the official SDK), or "auto": the first of the first two that can be had. `INNGEST_NB_ENGINE`
+            overrides "auto".
         data_dir: for the embedded engine; default `./.inngest_nb`; ":memory:" keeps nothing.
         retention: how much of the message log the embedded engine keeps; the first client of a data_dir decides.
         logger: what `ctx.logger` writes to.
         middleware: classes or factories, called with the client and None for every call and every send.
         serializer: for values with an `output_type`.
         api_base_url, app_version, env, event_api_base_url, event_key, is_production, request_timeout, signing_key: how the
-            official client reaches Inngest's servers. They are kept as attributes of the same names, and nothing that runs
-            in this process or in Jupyter's server needs them.
+            official client reaches Inngest's servers, with engine="inngest". They are kept as attributes of the same names;
+            the other engines do not need them.
     """
 
     middleware: list[UninitializedMiddleware]
@@ -104,7 +106,22 @@ class Inngest(HasCloudSettings):
         )  # fmt: skip
 
     def _link(self) -> Link:
+        if self.engine == "inngest" and link_in_use.get() is None:
+            return official_link(self.app_id, self._cloud, self._data_dir, self.serializer)
         return link_in_use.get() or link_to(self.engine, self._data_dir, self._retention)
+
+    @property
+    def official(self) -> OfficialApp:
+        """The official SDK's client and functions, with engine="inngest": to serve them from a web application of yours.
+
+        Raises:
+            LinkError: this client has another engine, or the official SDK is not installed.
+        """
+        link = self._link()
+        app: OfficialApp | None = getattr(link, "app", None)
+        if app is None:
+            raise LinkError(f'a client of engine="inngest" has official functions; this one has {link.kind!r}')
+        return app
 
     def add_middleware(self, middleware: UninitializedMiddleware, *more: UninitializedMiddleware) -> None:
         """Add middleware after that of the client so far; calls and sends from now on use it."""
@@ -320,10 +337,6 @@ class Inngest(HasCloudSettings):
 def _checked_engine(engine: str) -> str:
     if engine not in ENGINES:
         raise LinkError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    if engine == "inngest":
-        raise LinkError(
-            'engine="inngest" (a real Inngest server) is not available in this version; use "server", "embedded" or "auto"'
-        )
     return engine
 
 

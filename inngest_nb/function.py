@@ -84,6 +84,11 @@ class Function(Generic[T]):
         """What was decorated."""
         return self._handler
 
+    @property
+    def has_middleware(self) -> bool:
+        """Whether calls go through middleware, of the client or of its own."""
+        return bool(self._client.middleware or self._middleware)
+
     def get_id(self) -> str:
         """The full id."""
         return self.id

@@ -10,13 +10,15 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from inngest_nb.errors import LinkError
 from inngest_nb.links.link import MEMORY, Link
 from inngest_nb.links.locate import Server, find_server, label
 from inngest_nb.retention import Retention
+from inngest_nb.settings import CloudSettings
 
-__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "provide"]
+__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "official_link", "provide"]
 
 ENGINES = ("auto", "server", "embedded", "inngest")
 DEFAULT_DATA_DIR = ".inngest_nb"
@@ -79,6 +81,27 @@ def _embedded_link(data_dir: str | Path | None, retention: Retention | None) -> 
 
         link = _links[key] = EmbeddedLink(path, label=label(), retention=retention)
     return link
+
+
+def official_link(app_id: str, settings: CloudSettings, data_dir: str | Path | None, serializer: Any) -> Link:
+    """The process's link to a real Inngest server for one app.
+
+    Raises:
+        LinkError: the official SDK is not installed.
+    """
+    with _lock:
+        key = f"inngest {settings.api_origin} {app_id}"
+        link = _links.get(key)
+        if link is None:
+            try:
+                from inngest_nb.links.official import OfficialLink  # brings the SDK, which only this link needs
+            except ImportError as exc:
+                raise LinkError(
+                    f'engine="inngest" runs functions through Inngest\'s SDK, which is not installed ({exc}): pip install "inngest-nb[inngest]"'
+                ) from exc
+            path = Path(DEFAULT_DATA_DIR if data_dir is None or str(data_dir) == MEMORY else data_dir).resolve()
+            link = _links[key] = OfficialLink(app_id, settings, data_dir=path, serializer=serializer, label=label())
+        return link
 
 
 def current_link() -> Link:

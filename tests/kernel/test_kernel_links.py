@@ -79,8 +79,6 @@ async def here(ctx):
     assert bare_kernel.value("await here.start({})") == "1"
 
 
-def test_a_real_inngest_server_is_refused_clearly_for_now(kernel: Kernel) -> None:
-    said = kernel.value(TRY.format(engine="inngest"))
-    assert said.startswith('LinkError | engine="inngest"')
-    assert "not available in this version" in said
+def test_a_real_inngest_server_serves_functions_from_the_kernel(kernel: Kernel) -> None:
+    assert kernel.value(TRY.format(engine="inngest")) == "connected inngest"
     assert kernel.value(TRY.format(engine="nonsense")).startswith("LinkError | engine must be one of auto, server")

@@ -77,6 +77,8 @@ class Comparison:
         return [fault for pair in pairs for fault in self.differences(*pair)]
 
     def _text(self, recorded: str, actual: Any, path: str) -> list[str]:
+        if actual == recorded:
+            return []
         pattern = ""
         names: list[str] = []
         end = 0

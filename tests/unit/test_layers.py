@@ -29,6 +29,7 @@ FORBIDDEN = {
     "history": ("engine.engine", "worker", "hub", "links", "client", "widgets"),
     "hooks": ("engine", "worker", "hub", "store", "widgets", "history"),
     "links": ("client", "widgets", "history"),
+    "official": ("engine", "hub", "store", "links", "client", "widgets", "history"),
     "protocol.py": ("engine", "worker", "hub", "store", "links", "client", "widgets", "history"),
 }
 #: Packages of others, and the only places that may import them.
@@ -46,10 +47,12 @@ ONLY_IN = {
     "tornado": (
         "server_extension",
         "inngest_nb/links/server.py",
+        "inngest_nb/links/official.py",
         "inngest_nb/realtime/connecting.py",
         "inngest_nb/ai.py",
     ),
     "inngest_nb_server": ("server_extension",),
+    "inngest": ("inngest_nb/official", "inngest_nb/links/official.py"),
     "jwt": ("inngest_nb/realtime/tokens.py",),
 }
 #: What `import inngest_nb` must not load.
@@ -64,6 +67,7 @@ HEAVY = (
     "tornado",
     "pyarrow",
     "jwt",
+    "inngest",
 )
 
 
