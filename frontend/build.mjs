@@ -21,7 +21,7 @@ mkdirSync(outdir, { recursive: true });
 // node of a Python environment cannot run as a script.
 require("esbuild").buildSync({
   absWorkingDir: here,
-  entryPoints: gallery ? { gallery: "gallery/gallery.tsx" } : { widget: "src/widget.tsx" },
+  entryPoints: gallery ? { gallery: "gallery/gallery.tsx" } : { widget: "src/widget.tsx", page: "src/page/main.tsx" },
   outdir,
   bundle: true,
   minify: !gallery,
@@ -41,7 +41,7 @@ require("esbuild").buildSync({
 });
 
 if (!gallery) {
-  for (const name of ["widget.js", "widget.css"]) {
+  for (const name of ["widget.js", "widget.css", "page.js", "page.css"]) {
     console.log(`${name}  ${(statSync(join(outdir, name)).size / 1000).toFixed(1)} KB`);
   }
 }

@@ -324,6 +324,21 @@ class Inngest(HasCloudSettings):
         return fn_id if fn_id is None or fn_id.startswith(f"{self.app_id}-") else f"{self.app_id}-{fn_id}"
 
     @property
+    def page(self) -> str:
+        """The address of the page about the whole engine, for a browser: runs, questions, functions, events, channels.
+
+        Raises:
+            LinkError: the engine is not in a Jupyter server.
+        """
+        link = self._link()
+        url = getattr(link, "url", None)
+        if url is None:
+            raise LinkError(
+                f"there is no page without a Jupyter server ({link.describe()}); RunTable(client) shows the runs here"
+            )
+        return f"{url}inngest"
+
+    @property
     def history(self) -> History:
         """Everything that happened, as DataFrames. A LinkError if the engine's files are on another machine."""
         from inngest_nb.history import History

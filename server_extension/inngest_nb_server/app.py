@@ -14,7 +14,7 @@ from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.compat.port import CompatPort
 from inngest_nb_server.credentials import Keys
 from inngest_nb_server.host import EngineHost
-from inngest_nb_server.routes import events, overview, realtime, runs, status, worker
+from inngest_nb_server.routes import events, overview, page, realtime, runs, status, worker
 
 
 class InngestApp(ExtensionApp):
@@ -79,7 +79,7 @@ class InngestApp(ExtensionApp):
         """All routes, each with its own authorization."""
         for module in (events, runs, overview, realtime, status, worker):
             self.handlers.extend((rf"/inngest/api/{path}", handler) for path, handler in module.ROUTES)
-        self.handlers.extend((rf"/{path}", handler) for path, handler in COMPAT_ROUTES)
+        self.handlers.extend((rf"/{path}", handler) for path, handler in (*page.PAGES, *COMPAT_ROUTES))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         await self.host.start(list(self.functions))

@@ -42,6 +42,8 @@ EXAMPLES = {
     "realtime/token": [],
     "worker": [],
     "status": [],
+    "/inngest/?": [],
+    "/inngest/static/([^/]+)": ["page.js"],
     "/health": [],
     "/dev": [],
     "/e/?": [],
@@ -57,8 +59,10 @@ EXAMPLES = {
     "/v1/realtime/publish/tee": [],
     "/v1/(.*)": ["nope"],
 }
+#: What people open in a browser: they are sent to the login.
+PAGES = {pattern for pattern in EXAMPLES if pattern.startswith("/inngest")}
 #: The patterns of the compatible API, which does its own authentication: 401 where the rest says 403.
-COMPAT = {pattern for pattern in EXAMPLES if pattern.startswith("/")}
+COMPAT = {pattern for pattern in EXAMPLES if pattern.startswith("/")} - PAGES
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OPEN_METHODS = {"OPTIONS"}  # answers nothing but which methods there are
 GO = {"name": "app/go", "data": {}}
@@ -149,6 +153,8 @@ def _refusals(answers: dict[str, Answer]) -> dict[str, int]:
 
 def _refused(what: str) -> int:
     """How an attempt without identity is refused."""
+    if what.startswith("GET ") and what.partition(" ")[2] in PAGES:
+        return 302
     return 401 if what.partition(" ")[2] in COMPAT else 403
 
 
@@ -261,6 +267,8 @@ class TestAuthorizer:
             "GET overview/([^/]+)",
             "WS realtime",
             "GET status",
+            "GET /inngest/?",
+            "GET /inngest/static/([^/]+)",
             "GET /health",
             "GET /dev",
             "GET /v1/events",

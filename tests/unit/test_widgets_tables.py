@@ -97,3 +97,8 @@ def test_an_empty_feed_says_so(messages: Any) -> None:
     assert "No messages yet" in snapshot_html(
         "message-feed", {"channel": "c", "topics": None}, {"saved_at": 0, "messages": messages}
     )
+
+
+def test_without_a_server_there_is_no_page(client: inngest.Inngest) -> None:
+    with pytest.raises(inngest.errors.LinkError, match="there is no page without a Jupyter server"):
+        _ = client.page

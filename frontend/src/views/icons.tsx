@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Glyph, Status } from "../status";
 
-type IconName = Glyph | "copy" | "check" | "stop" | "down" | "up" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close" | "search" | "more" | "open" | "play" | "pause" | "bolt" | "send" | "compare";
+type IconName = Glyph | "copy" | "check" | "stop" | "down" | "up" | "left" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close" | "search" | "more" | "open" | "play" | "pause" | "bolt" | "send" | "compare";
 
 const onDisc = { stroke: "var(--inb-card)" };
 
@@ -28,6 +28,7 @@ const DRAWINGS: Record<IconName, () => ComponentChildren> = {
   check: () => <path d="M3.4 8.4l3.1 3.1 6.1-6.8" />,
   stop: () => <rect x="4" y="4" width="8" height="8" rx="1" fill="currentColor" stroke="none" />,
   down: () => <path d="M3.8 6L8 10.2 12.2 6" />,
+  left: () => <path d="M10 3.8L5.8 8 10 12.2" />,
   up: () => <path d="M3.8 10L8 5.8 12.2 10" />,
   right: () => <path d="M6 3.8L10.2 8 6 12.2" />,
   tail: () => <path d="M8 3v10M4 9l4 4 4-4" />,

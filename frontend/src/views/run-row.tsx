@@ -40,7 +40,7 @@ export function RunRow(props: RowProps): JSX.Element {
   const over = run?.ended_at !== undefined;
   const strips = useMemo(() => stripOf(model, now, personTest(env)), [model, env.facts.version, over ? 0 : Math.floor(now / 250)]);
   const started = run?.started_at ?? run?.queued_at;
-  const classes = `run s-${status.role}${state.open === id ? " open" : ""}${state.selected.has(id) ? " sel" : ""}`;
+  const classes = `trow s-${status.role}${state.open === id ? " open" : ""}${state.selected.has(id) ? " sel" : ""}`;
   return (
     <div class={classes} role="row" aria-level={1} aria-rowindex={place + 2} data-run={id} data-status={known.value} tabIndex={tabbable ? 0 : -1}
       aria-selected={state.selected.has(id)} aria-expanded={state.open === id} style={`top:${top}px`}

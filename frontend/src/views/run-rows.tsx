@@ -62,7 +62,7 @@ export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsP
             const id = list.places.get(place);
             const model = id === undefined ? undefined : list.runs.get(id);
             const top = place * row + (place > panel.place && panel.place >= 0 ? panel.height : 0);
-            if (id === undefined || !model) return <div key={place} class="run blank" role="row" aria-level={1} style={`top:${top}px`} aria-rowindex={place + 2}><span role="gridcell">…</span></div>;
+            if (id === undefined || !model) return <div key={place} class="trow blank" role="row" aria-level={1} style={`top:${top}px`} aria-rowindex={place + 2}><span role="gridcell">…</span></div>;
             return <RunRow key={id} controller={controller} id={id} model={model} place={place} top={top} connection={connection} now={now} tabbable={id === current} />;
           })}
           {panel.place >= 0 && <div ref={panel.ref} class="opened" role="row" style={`top:${(panel.place + 1) * row}px`}><div role="gridcell"><Opened controller={controller} /></div></div>}
@@ -75,7 +75,7 @@ export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsP
 function Columns({ controller }: { controller: RunTableController }): JSX.Element {
   const { order, up } = controller.state.query;
   return (
-    <div class="head" role="row" aria-rowindex={1}>
+    <div class="thead" role="row" aria-rowindex={1}>
       {COLUMNS.map(([by, word, classes]) => (
         <span key={classes} class={classes} role="columnheader" {...(by === order ? { "aria-sort": up ? "ascending" : "descending" } : {})}>
           {by ? (

@@ -1,0 +1,118 @@
+/** What the page knows of the engine: its health, and the lists that stand behind its rail. */
+import { dict, number, text, type Dict } from "../wire";
+import { Controller, listen, type Env } from "../views/env";
+
+export interface Health {
+  readonly workers: readonly Dict[];
+  readonly commit_ms: number | undefined;
+  readonly journal_bytes: number;
+  readonly messages_bytes: number;
+  readonly since: number;
+  readonly outage: string | undefined;
+}
+
+export interface Place {
+  readonly room: Room;
+  readonly id: string | null;
+}
+
+export type Room = "runs" | "approvals" | "functions" | "events" | "channels";
+
+export interface PageState {
+  readonly place: Place;
+  readonly health: Health | null;
+  /** Why the engine does not answer, in its own words. */
+  readonly trouble: { readonly status: number; readonly sentence: string } | null;
+  readonly functions: readonly Dict[];
+  readonly events: readonly Dict[];
+  readonly channels: readonly Dict[];
+  readonly questions: readonly Dict[];
+}
+
+const ROOMS = new Set<string>(["runs", "approvals", "functions", "events", "channels"]);
+const HEALTH_EVERY_MS = 5000;
+const LISTS_EVERY_MS = 15_000;
+const SOON_MS = 1000;
+
+export function placeOf(hash: string): Place {
+  const [room = "", ...rest] = hash.replace(/^#\/?/, "").split("/");
+  const id = decodeURIComponent(rest.join("/"));
+  return { room: ROOMS.has(room) ? (room as Room) : "runs", id: id === "" ? null : id };
+}
+
+export class PageController extends Controller<PageState> {
+  private soon: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(env: Env) {
+    super(env, { place: placeOf(location.hash), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
+    const moved = (): void => this.update({ place: placeOf(location.hash) });
+    addEventListener("hashchange", moved);
+    this.own(() => removeEventListener("hashchange", moved));
+    this.own(listen(env, { channel: "$runs", topics: null, since: "now" }, { messages: () => this.later(), gap: () => this.later() }));
+    this.every(HEALTH_EVERY_MS, () => this.health());
+    this.every(LISTS_EVERY_MS, () => this.lists());
+  }
+
+  update(change: Partial<PageState>): void {
+    this.set({ ...this.state, ...change });
+  }
+
+  async health(): Promise<void> {
+    const reply = await this.ask("health");
+    if (reply === null) return;
+    const raw = dict(reply.body);
+    if (reply.status !== 200) {
+      return this.update({ trouble: { status: reply.status, sentence: text(raw.error) ?? `The server answered ${reply.status}.` } });
+    }
+    const now = number(raw.now);
+    if (now !== undefined) this.env.clock.heard(now, true);
+    this.update({ trouble: null, health: {
+      workers: list(raw.workers), commit_ms: number(raw.commit_ms), journal_bytes: number(raw.journal_bytes) ?? 0,
+      messages_bytes: number(raw.messages_bytes) ?? 0, since: number(raw.since) ?? 0, outage: text(raw.outage),
+    } });
+  }
+
+  async lists(): Promise<void> {
+    await this.questions();
+    for (const what of ["functions", "events", "channels"] as const) {
+      const reply = await this.ask(what);
+      if (reply?.status === 200) this.update({ [what]: list(dict(reply.body)[what]) });
+    }
+  }
+
+  async questions(): Promise<void> {
+    const reply = await this.ask("questions");
+    if (reply?.status === 200) this.update({ questions: list(dict(reply.body).questions) });
+  }
+
+  /** Sends an event; what went wrong, or undefined. */
+  async send(name: string, data: unknown): Promise<string | undefined> {
+    const reply = await this.env.link.request("POST", "events", { name, data }, { "Idempotency-Key": crypto.randomUUID() }).catch(() => null);
+    void this.lists();
+    if (reply?.status === 200) return undefined;
+    return reply ? text(dict(reply.body).error) ?? `The server answered ${reply.status}.` : "No connection; try again.";
+  }
+
+  private later(): void {
+    this.soon ??= setTimeout(() => {
+      this.soon = undefined;
+      void this.questions();
+    }, SOON_MS);
+  }
+
+  private every(ms: number, act: () => Promise<void>): void {
+    void act();
+    const id = setInterval(() => {
+      if (!document.hidden) void act();
+    }, ms);
+    this.own(() => clearInterval(id));
+  }
+
+  private ask(what: string): Promise<{ status: number; body: unknown } | null> {
+    return this.env.link.request("GET", `overview/${what}`).catch(() => null);
+  }
+}
+
+function list(value: unknown): readonly Dict[] {
+  return Array.isArray(value) ? value.map(dict) : [];
+}
