@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from inngest_nb.errors import ChannelError
 from inngest_nb.realtime.schemas import TopicConfig
+
+if TYPE_CHECKING:
+    from inngest_nb.realtime.messages import Message
 
 __all__ = ["UNSET", "Publication", "StaticTopic", "Topic", "TopicRef", "as_publication"]
 
@@ -36,6 +39,18 @@ class TopicRef(Generic[T]):
     def __call__(self, data: T) -> Publication[T]:
         """Pair the topic with `data`, for `ctx.publish(ref(data))`."""
         return Publication(self, data)
+
+    def of(self, message: Message) -> T | None:
+        """The data of `message`, if it is one of this topic: how a checker learns its type.
+
+        >>> import datetime
+        >>> from inngest_nb.realtime import Message
+        >>> ref = TopicRef("agent-chat:t1", "status", TopicConfig(str))
+        >>> ref.of(Message(channel="agent-chat:t1", topic="status", data="Done", created_at=datetime.datetime.now(datetime.UTC)))
+        'Done'
+        """
+        is_ours = message.kind == "data" and (message.channel, message.topic) == (self.channel, self.topic)
+        return cast("T", message.data) if is_ours else None
 
     @property
     def type(self) -> type[T]:

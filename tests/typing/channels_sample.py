@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol, TypedDict, TypeVar, assert_type, overload
 
 import pydantic
 
+import inngest_nb
 from inngest_nb import realtime
 
 T = TypeVar("T")
@@ -39,6 +41,15 @@ class Alerts(realtime.Channel, name="system:alerts"):
     alert: realtime.Topic[Status]
 
 
+class Pipeline(realtime.Channel, name="pipeline:{run_id}"):
+    """Topics with a schema beside topics that have only a type."""
+
+    run_id: str
+    status: realtime.Topic[Status]
+    usage: realtime.StaticTopic[Usage]
+    steps: realtime.Topic[list[int]]
+
+
 def thread_channel(thread_id: str) -> str:
     """Return a name of parameters with types."""
     return f"agent-chat:{thread_id}"
@@ -64,6 +75,54 @@ async def accepted(publish: Publish) -> None:
     static = realtime.channel("system:alerts").add_topic(realtime.topic("logs").type(str))
     await publish(static().logs("hi"))
     await publish(static.logs, "hi")
+
+
+async def accepted_everywhere(client: inngest_nb.Inngest, ctx: inngest_nb.Context, message: realtime.Message) -> None:
+    """The same in every place that publishes, and in what subscribers do."""
+    chat, pipeline = AgentChat(thread_id="t1"), Pipeline(run_id="r1")
+    await client.realtime.publish(chat.status, Status(message="x"))
+    await client.realtime.publish(chat.logs("x"))
+    client.realtime.publish_sync(chat.logs, "x")
+    await client.realtime.publish(chat.logs, words())
+    await ctx.publish(chat.status, Status(message="x"))
+    await ctx.publish(pipeline.usage, Usage(input_tokens=1))
+    await ctx.publish(pipeline.steps([1, 2]))
+    await ctx.step.realtime.publish("done", chat.status, Status(message="x"))
+    assert_type(chat.status.of(message), Status | None)
+    if (status := chat.status.of(message)) is not None:
+        assert_type(status.message, str)
+    assert_type(pipeline.usage.type, type[Usage])
+    assert_type(AgentChat.params, Mapping[str, Any])
+    assert_type(chat.topics, Mapping[str, realtime.TopicConfig[Any]])
+    subscription = client.realtime.subscribe(channel=chat, topics=["status", chat.logs])
+    assert_type(subscription, realtime.Subscription)
+    assert_type(await subscription, realtime.Subscription)
+    async for received in subscription:
+        assert_type(received, realtime.Message)
+    for received in realtime.subscribe(channel=chat, token="..."):
+        assert_type(received.offset, int | None)
+    hook = inngest_nb.use_realtime(
+        chat, ["status"], token=lambda: client.realtime.token(channel=chat), history_limit=None
+    )
+    assert_type(hook.messages.all, list[realtime.Message])
+
+
+async def words() -> AsyncIterator[str]:
+    """Some text."""
+    yield "x"
+
+
+async def rejected_everywhere(client: inngest_nb.Inngest, ctx: inngest_nb.Context) -> None:
+    """Every ignored line is wrong."""
+    chat = AgentChat(thread_id="t1")
+    await client.realtime.publish(chat.status, "wrong")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    client.realtime.publish_sync(chat.logs, 5)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await ctx.publish(chat.status, {"wrong": 1})  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await ctx.publish(chat.logs)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await ctx.step.realtime.publish("done", chat.logs, 5)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    client.realtime.subscribe(chat)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    realtime.subscribe(channel=chat)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    inngest_nb.use_realtime(chat, histroy_limit=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def rejected(publish: Publish) -> None:
