@@ -28,12 +28,23 @@ class Home:
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(call)
 
+    def run_now(self, call: Callable[[], None]) -> None:
+        """Call there, and wait for it."""
+        if asyncio._get_running_loop() is self.loop:  # noqa: SLF001
+            call()
+        else:
+            asyncio.run_coroutine_threadsafe(_called(call), self.loop).result()
+
     def run(self, call: Callable[[], None]) -> None:
         """Call there: at once if this is there."""
         if asyncio._get_running_loop() is self.loop:  # noqa: SLF001
             call()
         else:
             self.post(call)
+
+
+async def _called(call: Callable[[], None]) -> None:
+    call()
 
 
 def _own_loop() -> asyncio.AbstractEventLoop:

@@ -82,6 +82,7 @@ class Realtime(HasTraits):
         self._place: tuple[int, int | None] | None = None  # offset and epoch to go on from
         self._is_over = False
         self._subscription: Subscription | None = None
+        self._turn: object = None  # stands for the connection of now
         self._reading: asyncio.Task[None] | None = None
         self._flushing: asyncio.TimerHandle | None = None
         self._seen = asyncio.Event()
@@ -90,7 +91,7 @@ class Realtime(HasTraits):
         self.observe(lambda change: self._home.run(self._identity_changed), _RESETTING)
         self.observe(lambda change: self._home.run(self._restart), _RECONNECTING)
         self.observe(lambda change: self._home.run(self._update), _SHOWING)
-        self._home.run(self._update)
+        self._home.run_now(self._update)
 
     # -- for users -----------------------------------------------------------------------------
 
@@ -135,9 +136,8 @@ class Realtime(HasTraits):
         if self._state.run_status in TERMINAL and self.auto_close_on_terminal:
             self._is_over = True
         wanted = self.enabled and not self._is_over
-        if wanted and self._reading is None:
-            self._told(None, "begin")
-            self._reading = self._home.loop.create_task(self._read())
+        if wanted and self._turn is None:
+            self._begin()
         elif not wanted:
             self._stop()
         if self._flushing is not None:
@@ -152,53 +152,62 @@ class Realtime(HasTraits):
         self._show()
 
     def _stop(self) -> None:
-        reading, self._reading = self._reading, None
+        if self._turn is None:
+            self._connection = (
+                after(self._connection, "stop") if self._connection.status != "idle" else self._connection
+            )
+            return
+        reading, self._turn, self._reading = self._reading, None, None
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
-        if reading is not None:
-            if reading is not asyncio.current_task():
-                reading.cancel()
-            self._flush()
-        if self._connection.status != "idle":
-            self._connection = after(self._connection, "stop")
+        if reading is not None and reading is not asyncio.current_task():
+            reading.cancel()
+        self._flush()
+        self._connection = after(self._connection, "stop")
 
     # -- the subscription ----------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        task = self._reading
+    def _begin(self) -> None:
+        """Subscribe before anything else happens, so that what is published from now on is seen."""
+        self._turn = object()
+        self._told(self._turn, "begin")
         try:
-            subscription = self._subscription = await self._subscribe(task)
-            async for message in subscription:
-                if self._reading is not task:
+            if self.channel is not None:
+                self._subscription = self._subscribe(self._turn, self.channel, self.topics)
+        except InngestError as exc:
+            self._told(self._turn, "end", exc)
+            return
+        self._reading = self._home.loop.create_task(self._read(self._turn))
+
+    async def _read(self, turn: object) -> None:
+        try:
+            self._subscription = self._subscription or await self._subscribe_by_token(turn)
+            async for message in self._subscription:
+                if self._turn is not turn:
                     return
                 await self._received(message)
-        except InngestError as exc:
-            self._ended(task, exc)
         except Exception as exc:  # noqa: BLE001  # of the user's token function, say: it must be seen
-            self._ended(task, exc)
+            self._told(turn, "end", exc)
 
-    def _ended(self, task: Any, error: Exception) -> None:
-        if self._reading is task:
-            self._told(task, "end", error)
+    async def _subscribe_by_token(self, turn: object) -> Subscription:
+        ticket = await fetch_ticket(self.token) if self.token is not None else None
+        channel = None if ticket is None else ticket.channel or named_channel(ticket)
+        if ticket is None or channel is None:
+            raise ChannelError("use_realtime needs a channel, or a token that was made for one")
+        return self._subscribe(turn, channel, self.topics or ticket.topics)
 
-    async def _subscribe(self, task: Any) -> Subscription:
-        channel, topics, source = self.channel, self.topics, self._source()
-        if channel is None:
-            ticket = await fetch_ticket(self.token) if self.token is not None else None
-            if ticket is None or (channel := ticket.channel or named_channel(ticket)) is None:
-                raise ChannelError("use_realtime needs a channel, or a token that was made for one")
-            topics = topics or ticket.topics
+    def _subscribe(self, turn: object, channel: Any, topics: Any) -> Subscription:
         since, epoch = self._place or (self._since, None)
         return Subscription(
-            source,
+            self._source(),
             channel_name(channel),
             topic_names(channel, topics),
             since,
             epoch=epoch,
             codec=Codec(channel, validate=self.validate),
             on_error=self._report,
-            status=self._listener(task),
+            status=self._listener(turn),
         )
 
     def _source(self) -> Source:
@@ -216,25 +225,25 @@ class Realtime(HasTraits):
     def _engine(self) -> Source:
         return current_link() if self._client is None else self._client._link()  # noqa: SLF001  # the hook of this client
 
-    def _listener(self, task: Any) -> Listener:
+    def _listener(self, turn: object) -> Listener:
         def tell(event: ConnectionEvent, error: Exception | None = None) -> None:
-            self._home.post(lambda: self._told(task, event, error))
+            self._home.post(lambda: self._told(turn, event, error))
 
         return Listener(
             on_connecting=lambda: tell("begin"),
-            on_open=lambda offset, epoch: self._home.post(lambda: self._opened(task, offset, epoch)),
+            on_open=lambda offset, epoch: self._home.post(lambda: self._opened(turn, offset, epoch)),
             on_lost=lambda error: tell("lost", error),
             on_end=lambda error: tell("end", error),
         )
 
-    def _opened(self, task: Any, offset: int | None, epoch: int | None) -> None:
-        if self._reading is task and offset is not None:
+    def _opened(self, turn: object, offset: int | None, epoch: int | None) -> None:
+        if self._turn is turn and offset is not None:
             self._place = (offset if self._place is None else self._place[0], epoch)
-        self._told(task, "open")
+        self._told(turn, "open")
 
-    def _told(self, task: Any, event: ConnectionEvent, error: Exception | None = None) -> None:
-        """Something happened to the connection; nothing, if it is not ours any more."""
-        if self._reading is not task:
+    def _told(self, turn: object, event: ConnectionEvent, error: Exception | None = None) -> None:
+        """Something happened to a connection, which is of no interest if it is not ours any more."""
+        if self._turn is not turn:
             return
         if event == "lost" and self._connection.status == "connecting":
             event = "failed"

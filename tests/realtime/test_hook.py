@@ -357,6 +357,21 @@ async def test_changes_happen_on_the_loop_of_the_cell(tokens: Callable[..., None
     assert threads == {"MainThread"}
 
 
+async def test_what_is_published_right_after_it_was_made_is_seen(tokens: Callable[..., None]) -> None:
+    hook = inngest_nb.use_realtime(ch)
+    tokens("a", "b")  # before the loop has had a turn
+    await reached(lambda: data(hook.messages.all) == ["a", "b"])
+
+
+def test_in_a_script_too(client: inngest_nb.Inngest, tokens: Callable[..., None]) -> None:
+    for number in range(20):
+        hook = inngest_nb.use_realtime(ch)
+        tokens(str(number))
+        until(lambda hook=hook: bool(hook.messages.all))  # type: ignore[misc]
+        assert data(hook.messages.all) == [str(number)]
+        hook.close()
+
+
 def test_in_a_script_they_happen_on_a_thread_of_the_hooks(
     client: inngest_nb.Inngest, tokens: Callable[..., None]
 ) -> None:
