@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from inngest_nb.errors import InngestError
 from inngest_nb.hub import Batch, FeedSubscription, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
@@ -13,6 +16,7 @@ FRAME_S = 0.008  # half of a frame of a screen: what a page gains nothing from g
 MAX_SUBSCRIPTIONS = 1000
 _NEVER_US = 1 << 63  # later than SQLite can compare
 Send = Callable[[Message], Any]
+_log = logging.getLogger(__name__)
 
 
 class Subscriptions:
@@ -89,6 +93,9 @@ class Subscriptions:
                 # A lone message goes out at once; in a stream the next frame waits a moment to fill up.
                 if self._coalesce_s and batch.next >= subscription.visible:
                     await asyncio.sleep(max(0.0, self._coalesce_s - (loop.time() - began)))
+        except (sqlite3.Error, InngestError) as exc:
+            _log.exception("reading channel %r", log.name)
+            await self._say({"op": "error", "id": name, "error": f"channel {log.name!r} cannot be read: {exc}"})
         finally:
             subscription.close()
 

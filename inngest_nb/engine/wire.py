@@ -53,6 +53,8 @@ def _check(message: Message, required: tuple[str, ...]) -> None:
     for name in required:
         if message.get(name) is None:
             raise ValueError(f"{op} needs {name}")
+    if op in ("hello", "register"):
+        _check_functions(op, message["functions"])
     if op == "subscribe":  # what is wrong with one is answered, see Subscriptions
         return
     for name, value in message.items():
@@ -67,3 +69,19 @@ def _check(message: Message, required: tuple[str, ...]) -> None:
         raise ValueError(f"publish of {op} has a channel, a topic and data")
     if publish is not None:
         _check({"op": op, **publish}, ())
+
+
+def _check_functions(op: str, configs: Any) -> None:
+    """What a function is called and started by goes to the journal and to other peers."""
+    if not isinstance(configs, list) or not all(isinstance(config, dict) for config in configs):
+        raise ValueError(f"functions of {op} is a list of objects")
+    for config in configs:
+        if not all(isinstance(config.get(name), str) and config[name] for name in ("id", "app_id", "name")):
+            raise ValueError(f"a function of {op} has an id, an app_id and a name")
+        triggers = config.get("triggers")
+        if not isinstance(triggers, list) or not all(map(_is_trigger, triggers)):
+            raise ValueError(f"triggers of function {config['id']} are objects with an event or a cron")
+
+
+def _is_trigger(trigger: Any) -> bool:
+    return isinstance(trigger, dict) and all(isinstance(value, str | None) for value in trigger.values())

@@ -30,7 +30,14 @@ Ack = tuple[Callable[[list[Any]], None], Any]  # who is told of the commit at on
 _PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
 _PROBE_EVERY_S = 0.25
 _TOLD_AT_ONCE = 100
-_NO_VALUE = (sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError, OverflowError, UnicodeError)
+_NO_VALUE = (
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    OverflowError,
+    UnicodeError,
+)
 _log = logging.getLogger(__name__)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from inngest_nb_server.host import EngineHost
 from tornado.websocket import WebSocketClosedError
 
+from inngest_nb.engine.subscriptions import MAX_SUBSCRIPTIONS
 from inngest_nb.hub import Publish
 from tests.engine.peer import until
 from tests.server.clients import Client, Socket
@@ -195,6 +199,30 @@ async def test_a_huge_frame_closes_only_its_own_socket(client: Client, host: Eng
     say("chat", 1)
     assert await other.hear_data("s1", 1) == [1]
     await until(lambda: host.engine.core.hub.log("chat").readers == 1, "the end of the other's subscription")
+
+
+async def test_ten_thousand_subscriptions_are_refused_one_by_one_and_others_do_not_notice(
+    client: Client, host: EngineHost, say: Say
+) -> None:
+    greedy, other = await client.open("realtime"), await subscribed(client, "chat")
+    await other.hear(op="subscribed")
+    ask = b'{"op":"subscribe","id":"%d","channel":"many","topics":null,"since":"start"}'
+
+    async def flood() -> None:
+        for n in range(10_000):
+            await greedy.connection.write_message(ask % n)
+
+    flooding = asyncio.create_task(flood())
+    answers: Counter[str] = Counter()
+    async with asyncio.timeout(60):
+        while answers.total() < 10_000:
+            said = orjson.loads(await greedy.connection.read_message() or b"")
+            answers[said["op"]] += 1
+            if answers.total() % 1000 == 0:
+                say("chat", answers.total())
+                assert await other.hear_data("s1", 1) == [answers.total()]
+    await flooding
+    assert answers == {"subscribed": MAX_SUBSCRIPTIONS, "error": 10_000 - MAX_SUBSCRIPTIONS}
 
 
 async def test_a_socket_that_vanishes_disturbs_nobody(client: Client, host: EngineHost, say: Say) -> None:

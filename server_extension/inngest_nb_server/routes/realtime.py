@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ class RealtimeSocket(Socket):
 
     action = "read"
     _subscriptions: Subscriptions | None = None
+    _writing: asyncio.Future[None] | None = None
 
     @ws_authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -36,14 +38,23 @@ class RealtimeSocket(Socket):
         self.set_nodelay(True)
         self._subscriptions = Subscriptions(self.engine.core.hub, self._say, coalesce_s=FRAME_S)
 
+    @property
+    def max_message_size(self) -> int:
+        """What is larger is not read to its end: it closes the socket."""
+        return 16 * MAX_FRAME_BYTES
+
     async def _say(self, message: Message) -> None:
         try:
-            await self.write_message(encode(message))
+            self._writing = self.write_message(encode(message))
+            await asyncio.shield(self._writing)
         except WebSocketClosedError:
             self.on_close()
 
-    def on_message(self, message: str | bytes) -> None:
-        """One JSON object per frame; anything else is refused with a sentence and changes nothing."""
+    async def on_message(self, message: str | bytes) -> None:
+        """One JSON object per frame; anything else is refused with a sentence and changes nothing.
+
+        The next frame is read when the peer has taken what was written: who sends without reading costs no memory.
+        """
         error = None
         try:
             if len(message) > MAX_FRAME_BYTES:
@@ -56,7 +67,9 @@ class RealtimeSocket(Socket):
         except ValueError as exc:
             error = f"frame not understood: {exc}"
         if error is not None:
-            self.write_message(orjson.dumps({"op": "error", "error": error}))
+            await self._say({"op": "error", "error": error})
+        elif self._writing is not None and not self._writing.done():
+            await asyncio.wait([self._writing])
 
     def on_close(self) -> None:
         """Follow nothing more."""
