@@ -140,6 +140,21 @@ class TestWithoutToken:
         assert stored(host) == 0
 
 
+class TestStrictServer:
+    """A server that asks of each route how it authenticates; a warning would be an error here."""
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: Config) -> Config:
+        jp_server_config.ServerApp.allow_unauthenticated_access = False
+        return jp_server_config
+
+    async def test_it_is_satisfied(self, client: Client) -> None:
+        assert (await client.request("GET", "/health")).status == 200
+        assert (await client.request("GET", "/health", headers={})).status == 401
+        assert (await client.request("OPTIONS", "/health", headers={})).status == 200
+        assert (await client.request("GET", "runs")).status == 200
+
+
 class Denying(Authorizer):
     """Says no to whoever asks for our resource."""
 

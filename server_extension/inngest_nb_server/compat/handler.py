@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
@@ -20,6 +21,7 @@ from inngest_nb_server.routes.base import AUTH_RESOURCE, EngineMixin, status_of
 
 NOT_AUTHENTICATED = "Not authenticated"
 _MAX_AGE_S = "3600"
+_METHODS = {"get", "post", "delete"}
 
 
 class Refusal(HTTPError):
@@ -41,6 +43,12 @@ else:
 
 class CompatMixin(_Handler):
     """Admits a request, or refuses it before its method runs. Stands before a handler of Jupyter or of WebSockets."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Tell a server that wants to know of each method (`allow_unauthenticated_access = False`): `prepare` asks who it is."""
+        super().__init_subclass__(**options)
+        for name in _METHODS & vars(cls).keys():
+            setattr(cls, name, allow_unauthenticated(vars(cls)[name]))
 
     auth_resource = AUTH_RESOURCE
     content_type = "application/json"
@@ -111,6 +119,7 @@ class CompatMixin(_Handler):
     def set_cookie(self, name: str, value: str | bytes, *args: Any, **kwargs: Any) -> None:
         """None is given out either."""
 
+    @allow_unauthenticated
     def options(self, *args: str, **kwargs: str) -> None:
         """CORS: any page may ask, as long as it brings a credential."""
         asked = self.request.headers
