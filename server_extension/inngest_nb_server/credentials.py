@@ -19,9 +19,12 @@ _BEARER = re.compile(r"(?:bearer|token) +(\S+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who a request comes from; `user` where Jupyter knows one, whose rights its authorizer decides."""
+    """Who a request comes from; `user` where Jupyter knows one, whose rights its authorizer decides.
 
-    by: Literal["jupyter", "signing key", "event key", "realtime token"]
+    "token" is the server's own, which is nobody's in particular; "jupyter" is somebody whom its identity provider knows.
+    """
+
+    by: Literal["jupyter", "token", "signing key", "event key", "realtime token"]
     user: User | None = None
 
 

@@ -12,7 +12,7 @@ import pytest
 from inngest_nb_server.app import InngestApp
 from inngest_nb_server.compat import intake
 from inngest_nb_server.host import EngineHost
-from jupyter_server.auth import Authorizer
+from jupyter_server.auth import Authorizer, IdentityProvider, User
 from traitlets.config import Config
 
 from inngest_nb.engine.flow.ids import parse_seed
@@ -153,6 +153,35 @@ class TestStrictServer:
         assert (await client.request("GET", "/health", headers={})).status == 401
         assert (await client.request("OPTIONS", "/health", headers={})).status == 200
         assert (await client.request("GET", "runs")).status == 200
+
+
+class TwoPeople(IdentityProvider):
+    """Knows two people by tokens of their own, as JupyterHub does."""
+
+    async def get_user_token(self, handler: Any) -> User | None:
+        names = {"of-ada": "ada", "of-grace": "grace"}
+        name = names.get(self.get_token(handler) or "")
+        return User(name) if name else None
+
+
+class TestPeople:
+    """An identity provider that knows more than the server's own token."""
+
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: Config) -> Config:
+        jp_server_config.ServerApp.identity_provider_class = TwoPeople
+        return jp_server_config
+
+    async def test_what_a_known_person_sends_says_so(self, client: Client) -> None:
+        event = {**GO, "user": {"name": "grace"}}
+        answer = await client.request("POST", "/e", json.dumps(event).encode(), {"Authorization": "Bearer of-ada"})
+        (event_id,) = json.loads(answer.raw)["ids"]
+        shown = await client.request("GET", f"/v1/events/{event_id}", headers={"Authorization": "token of-grace"})
+        assert shown.body["data"]["user"] == {"name": "ada"}
+        (with_key,) = (await send(client, event))["ids"]
+        shown = await client.request("GET", f"/v1/events/{with_key}", headers={"Authorization": "token of-grace"})
+        assert shown.body["data"]["user"] == {"name": "grace"}
+        assert (await client.request("GET", "/health", headers={"Authorization": "token of-eve"})).status == 401
 
 
 class Denying(Authorizer):

@@ -96,7 +96,7 @@ class CompatMixin(_Handler):
         provider = self.identity_provider
         if not (provider.token and is_key(provider.token, given)):
             return None
-        return Caller(by="jupyter", user=provider.generate_anonymous_user(self))
+        return Caller(by="token", user=provider.generate_anonymous_user(self))
 
     async def _jupyter_user(self) -> Caller | None:
         """Whom an identity provider of another kind knows by a token, as JupyterHub's does."""
@@ -107,7 +107,7 @@ class CompatMixin(_Handler):
     async def _ask_authorizer(self, caller: Caller) -> None:
         """Keys carry their own right; what users of Jupyter may do, its authorizer says."""
         self.current_user = self._jupyter_current_user = caller.user
-        if caller.by != "jupyter" or caller.user is None:
+        if caller.user is None:
             return
         action = HTTP_METHOD_TO_AUTH_ACTION[self.request.method or "GET"]
         if not await ensure_async(self.authorizer.is_authorized(self, caller.user, action, self.auth_resource)):
