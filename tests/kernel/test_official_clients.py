@@ -8,6 +8,7 @@ import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import inngest
@@ -213,6 +214,20 @@ def test_a_port_that_is_taken_is_told_and_the_server_goes_on(
         assert status["compat"]["error"] in second.log.read_text()
         assert second.request("health")["status"] == 200
     assert office.read("/health")["status"] == 200
+
+
+def test_a_server_without_base_url_needs_no_port(tmp_path: Path) -> None:
+    with KernelServer(tmp_path / "root", base_url="/") as server:
+        client = inngest.Inngest(
+            app_id="application",
+            api_base_url=server.url,
+            event_api_base_url=server.url,
+            event_key=TOKEN,
+            is_production=True,
+        )
+        (event_id,) = client.send_sync(numbers(1, 2))
+        assert server.request(f"v1/events/{event_id}")["data"]["data"] == {"numbers": [1, 2]}
+        client._http_client._http_client_sync.close()
 
 
 def test_the_port_is_not_open_to_cookies_or_strangers(office: Office) -> None:

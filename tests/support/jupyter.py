@@ -37,6 +37,7 @@ class JupyterServer:
         folder: Path,
         *,
         app: str = "lab",
+        base_url: str = BASE_URL,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
     ) -> None:
@@ -44,7 +45,8 @@ class JupyterServer:
         self.root.mkdir(parents=True)
         self.home.mkdir()
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}{BASE_URL}"
+        self.url = f"http://127.0.0.1:{self.port}{base_url}"
+        self._base_url = base_url
         self._app, self._arguments = app, arguments
         self._environment = _environment(self.home) | (environment or {})
         self.process: subprocess.Popen[bytes] | None = None
@@ -58,7 +60,7 @@ class JupyterServer:
         """Start, and wait until it answers."""
         command = [
             sys.executable, "-m", MODULES[self._app], "--no-browser", "--allow-root",
-            f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE_URL}",
+            f"--port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={self._base_url}",
             f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={TOKEN}",
             *self._arguments,
         ]  # fmt: skip

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.support.jupyter import REPOSITORY, TOKEN, JupyterServer
+from tests.support.jupyter import BASE_URL, REPOSITORY, TOKEN, JupyterServer
 
 T = TypeVar("T")
 LIMIT_S = 60.0
@@ -53,11 +53,18 @@ class KernelServer(JupyterServer):
     """A bare Jupyter server whose kernels the tests talk to; a context manager."""
 
     def __init__(
-        self, folder: Path, *, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        arguments: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        base_url: str = BASE_URL,
     ) -> None:
         imports = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "server_extension")])
         environment = {"PYTHONPATH": imports} | (environment or {})
-        super().__init__(folder, app="server", arguments=(*_QUICK_RESTART, *arguments), environment=environment)
+        super().__init__(
+            folder, app="server", arguments=(*_QUICK_RESTART, *arguments), environment=environment, base_url=base_url
+        )
         self._kernels: list[Kernel] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="kernel client", daemon=True)
