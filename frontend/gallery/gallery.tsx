@@ -2,6 +2,7 @@
 import "../src/css/widget.css";
 import "./gallery.css";
 import { mount } from "../src/mount";
+import { bench } from "./bench";
 import { Facts } from "../src/realtime/facts";
 import { replayEnv } from "./replay";
 import { SCENES, type Scene } from "./scenes";
@@ -82,5 +83,6 @@ function press(box: HTMLElement, selector: string, key: string): void {
 const pending: Promise<void>[] = [];
 const main = document.body.appendChild(document.createElement("main"));
 const only = query.get("only") ?? "";
-for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);
+if (query.has("bench")) bench(query.get("bench") ?? "", Number(query.get("count")), Number(query.get("frame")) || 20);
+else for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);
 void Promise.all(pending).then(() => drawn(main)).then(() => (document.documentElement.dataset.ready = ""));

@@ -44,6 +44,18 @@ export function many(count: number): Story {
   return story.run("completed", 20 + count * 60 + 500, { result: 1 });
 }
 
+/** As many spans as a reader may ever meet, in one family and in rows of their own, for the benchmark. */
+export function huge(count: number): Story {
+  const story = new Story(RUN, CHANNEL, "research-agent").run("running", 0);
+  for (let i = 0; i < count; i++) {
+    const own = i % 2 === 0;
+    const from = 20 + i * 15 + (i % 11) * 7;
+    const bad = i % 397 === 396;
+    story.step(own ? `${"abcdefghij"[i % 10]}${i}x` : `embed-${i}`, bad ? "failed" : "completed", from, from + 10 + ((i * 53) % 900), { index: i, ...(bad ? FAILED : {}) });
+  }
+  return story.run("completed", 20 + count * 15 + 1000, { result: 1 });
+}
+
 function two(): Story {
   const story = new Story(RUN, CHANNEL, "research-agent").run("running", 0).step("plan", "completed", 0, 900, { index: 0 })
     .step("search", "completed", 950, 4200, { index: 1 }).step("write", "completed", 4250, 9100, { index: 2 })

@@ -135,7 +135,7 @@ describe("a step", () => {
 describe("bars thinner than a pixel", () => {
   it("are merged by column, the worst on top", () => {
     const columns = new Columns();
-    for (const [x, role] of [[1.2, "ok"], [1.8, "bad"], [1.9, "ok"], [2.1, "ok"], [3.5, "ok"], [9, "run"]] as const) columns.add(x, role);
+    for (const [x, role] of [[1.2, "ok"], [1.8, "bad"], [1.9, "ok"], [2.1, "ok"], [3.5, "ok"], [9, "run"]] as const) columns.add(x, x + 0.1, role);
     const drawn: unknown[] = [];
     const pen = { fillStyle: "", fillRect(x: number, _y: number, width: number): void { drawn.push([this.fillStyle, x, width]); } };
     columns.draw(pen as unknown as CanvasRenderingContext2D, { graphic: { ok: "ok", bad: "bad", run: "run" } } as never, 0, 12);

@@ -40,6 +40,8 @@ const RADIUS = 2;
 
 /** Rows with more bars than this are searched for those in view, and drawn by pixel columns. */
 const MANY = 64;
+/** Of many bars those that are narrower than this are merged. */
+const NARROW = 6;
 
 export function drawScene(pen: CanvasRenderingContext2D, ratio: number, scene: Scene): void {
   const { layout } = scene;
@@ -141,16 +143,14 @@ function drawRows(pen: CanvasRenderingContext2D, scene: Scene): void {
 
 function drawRow(pen: CanvasRenderingContext2D, scene: Scene, row: Row, y: number): void {
   const many = row.bars.length > MANY;
-  const seen = many ? inView(scene, row.bars) : row.bars;
-  // Where many lie over each other, what failed lies on top.
-  const shown = many ? [...seen.filter((bar) => bar.role !== "bad"), ...seen.filter((bar) => bar.role === "bad")] : seen;
+  const shown = many ? inView(scene, row.bars) : row.bars;
   const columns = many ? new Columns() : null;
   let right = -Infinity;
   let left = Infinity;
   for (const bar of shown) {
     const from = xOf(scene, bar.from);
     const exact = xOf(scene, bar.to ?? scene.end);
-    if (columns && exact - from < 1) columns.add(from, bar.role);
+    if (columns && exact - from < NARROW) columns.add(from, exact, bar.role);
     else drawBar(pen, scene, bar, row.kind === "run", from, Math.max(exact, from + (bar.kind === "queue" ? 0 : LEAST)), y);
     right = Math.max(right, exact, from + LEAST);
     left = Math.min(left, from);

@@ -1,4 +1,4 @@
-/** Bars thinner than a pixel: merged by pixel column, where the worst outcome wins. */
+/** Bars too thin to be told apart: merged by pixel column, where the worst outcome wins. */
 import type { Bar } from "../state/rows";
 import type { Role } from "../status";
 import type { Palette } from "./palette";
@@ -8,10 +8,11 @@ const RANK: Record<Role, number> = { idle: 0, ok: 1, run: 2, ask: 3, bad: 4 };
 export class Columns {
   private readonly worst = new Map<number, Role>();
 
-  add(x: number, role: Role): void {
-    const column = Math.floor(x);
-    const known = this.worst.get(column);
-    if (known === undefined || RANK[role] > RANK[known]) this.worst.set(column, role);
+  add(from: number, to: number, role: Role): void {
+    for (let column = Math.floor(from); column < to || column === Math.floor(from); column++) {
+      const known = this.worst.get(column);
+      if (known === undefined || RANK[role] > RANK[known]) this.worst.set(column, role);
+    }
   }
 
   /** Neighbours of one colour are one rectangle. */
