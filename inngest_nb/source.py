@@ -134,6 +134,8 @@ class Source:
                 initial["runs"] = {run_id: self.view(run_id) for run_id in _runs_in(initial["messages"])}
             elif params.get("run_id"):
                 initial["run"] = self.view(params["run_id"])
+                if params.get("other_id"):
+                    initial["other"] = self.view(params["other_id"])
             elif "group" in params:
                 query = {"group": params["group"], "function": params.get("function"), "limit": str(SNAPSHOT_RUNS)}
                 initial["page"] = loads(self._link.call("page", {"query": query}))

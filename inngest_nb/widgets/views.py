@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from inngest_nb.approvals import headless_decision
+from inngest_nb.function import Function
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.widgets.source import source_of
@@ -61,14 +62,17 @@ class RunTimeline(View):
     Parameters
     ----------
     run
-        A run or its id.
+        A run or its id; two of them to compare the second with the first; or a Function, whose newest run is shown.
     client
         The client whose engine to ask, if there are several.
     """
 
     def __init__(self, run: Any, *, client: Any = None) -> None:
-        run_id = _run_id(run)
-        super().__init__(source_of(client, run), f"RunTimeline({run_id!r})", "run-timeline", {"run_id": run_id})
+        params, label = _timeline_of(run)
+        about = run[0] if isinstance(run, list | tuple) else run
+        if isinstance(about, Function):
+            client, about = client or about._client, None  # noqa: SLF001  # its own client
+        super().__init__(source_of(client, about), f"RunTimeline({label})", "run-timeline", params)
 
 
 class RunTable(View):
@@ -161,3 +165,18 @@ def _fn_id(client: Any, function: Any) -> str | None:
         return None if function is None else str(function.id)
     prefix = "" if client is None else f"{client.app_id}-"
     return function if function.startswith(prefix) else f"{prefix}{function}"
+
+
+def _timeline_of(run: Any) -> tuple[dict[str, Any], str]:
+    """The params of a timeline, and what it is of."""
+    if isinstance(run, list | tuple):
+        if not 1 <= len(run) <= 2:
+            raise ValueError(f"a timeline shows one run or compares two, not {len(run)}; RunTable shows many")
+        ids = [_run_id(each) for each in run]
+        return {"run_id": ids[0], **({"other_id": ids[1]} if len(ids) > 1 else {})}, repr(ids)
+    if isinstance(run, Function):
+        newest = run._client.runs(function=run, limit=1)  # noqa: SLF001  # its own client
+        run_id = newest[0].id if newest else ""
+        return {"run_id": run_id, "function": run.id, "fn_name": run.local_id}, repr(run.id)
+    run_id = _run_id(run)
+    return {"run_id": run_id}, repr(run_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import inngest_nb
 from inngest_nb.source import Source
 from tests.engine.embedded import GO, LIMIT_S
@@ -27,3 +29,17 @@ def test_a_step_that_invokes_names_the_run_that_it_started(client: inngest_nb.In
     log = source.messages(run.id)
     told = [message["data"].get("child") for message in log if message["kind"] == "step"]
     assert step["child"] in told
+
+
+def test_the_timeline_of_a_function_shows_its_newest_run(client: inngest_nb.Inngest) -> None:
+    @client.create_function(fn_id="fn", trigger=GO)
+    async def fn(ctx: inngest_nb.Context) -> None:
+        pass
+
+    assert inngest_nb.RunTimeline(fn).params == {"run_id": "", "function": "app-fn", "fn_name": "fn"}
+    runs = [fn.start(), fn.start()]
+    view = inngest_nb.RunTimeline(fn)
+    assert view.params["run_id"] == runs[-1].id
+    assert repr(view) == "RunTimeline('app-fn')"
+    with pytest.raises(ValueError, match="RunTable"):
+        inngest_nb.RunTimeline([*runs, runs[0]])

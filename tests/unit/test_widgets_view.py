@@ -138,6 +138,7 @@ def test_the_traits_are_what_the_page_expects(source: Recorded) -> None:
     assert TokenStream("ai:1").params == {"channel": "ai:1", "topics": None, "field": None, "run_id": None}
     assert Approval(chat, chat.approvals, event="e").params == {"channel": "ai:1", "topic": "approvals", "event": "e"}
     assert RunTimeline(RUN).params == {"run_id": RUN}
+    assert RunTimeline([RUN, "another"]).params == {"run_id": RUN, "other_id": "another"}
     assert stream.initial["saved_at"] > 0
     source.kind = "server"
     assert TokenStream("ai:1").transport == "server"

@@ -1,8 +1,8 @@
 /** The life of a timeline: the run it follows, what is open and selected in it, and how it is looked at. */
-import { dict, parseFailure, parseMessages, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
+import { dict, parseFailure, parseMessages, parseRun, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
 import { currentSteps, type RunModel } from "../state/run";
 import type { Row } from "../state/rows";
-import { Controller, type Env } from "./env";
+import { Controller, listen, type Env } from "./env";
 import { RunFollower } from "./follower";
 
 export interface TimelineState {
@@ -47,9 +47,9 @@ const CLOSED: TimelineState = {
 };
 
 export class TimelineController extends Controller<TimelineState> {
-  readonly run_id: string;
   readonly fn_name: string;
-  readonly follower: RunFollower | null;
+  run_id: string;
+  follower: RunFollower | null = null;
   /** The run that this one is compared with. */
   other: RunFollower | null = null;
   private readonly children = new Map<string, RunFollower>();
@@ -62,15 +62,34 @@ export class TimelineController extends Controller<TimelineState> {
     const raw = dict(params);
     this.run_id = text(raw.run_id) ?? "";
     this.fn_name = text(raw.fn_name) ?? "";
-    const saved = dict(initial).run;
-    this.follower = this.run_id === "" ? null : new RunFollower(
-      env, this.run_id, (messages) => this.runChanged(messages),
-      saved === undefined ? undefined : parseSnapshot(saved));
+    this.follow(this.run_id, dict(initial).run);
+    this.followNewest(text(raw.function));
     const other = text(raw.other_id);
     if (other !== undefined) this.compare(other, dict(initial).other);
     void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.update({ allowed }));
+  }
+
+  private follow(run_id: string, saved?: unknown): void {
+    if (run_id === "") return;
+    this.follower?.dispose();
+    this.run_id = run_id;
+    this.follower = new RunFollower(this.env, run_id, (messages) => this.runChanged(messages), saved === undefined ? undefined : parseSnapshot(saved));
     this.openFailure();
-    this.follower?.start();
+    this.follower.start();
+  }
+
+  /** The timeline of a function is the one of its newest run; the ids of runs are in the order of their starts. */
+  private followNewest(fn_id: string | undefined): void {
+    if (fn_id === undefined) return;
+    this.own(listen(this.env, { channel: "$runs", topics: null, since: "now" }, {
+      messages: (batch) => {
+        const newest = batch.map((message) => parseRun(message.data)).filter((run) => run?.fn_id === fn_id).map((run) => run?.run_id ?? "").sort().at(-1) ?? "";
+        if (newest <= this.run_id) return;
+        this.chosen = false;
+        this.update({ ...CLOSED, fold: this.state.fold, table: this.state.table, allowed: this.state.allowed });
+        this.follow(newest);
+      },
+    }));
   }
 
   override dispose(): void {
