@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Glyph, Status } from "../status";
 
-type IconName = Glyph | "copy" | "check" | "stop" | "down" | "up" | "left" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close" | "search" | "more" | "open" | "play" | "pause" | "bolt" | "send" | "compare";
+type IconName = Glyph | "copy" | "check" | "stop" | "down" | "up" | "left" | "right" | "tail" | "fold" | "fit" | "table" | "plug" | "saved" | "close" | "search" | "more" | "open" | "play" | "pause" | "bolt" | "send" | "compare" | "columns";
 
 const onDisc = { stroke: "var(--inb-card)" };
 
@@ -44,6 +44,7 @@ const DRAWINGS: Record<IconName, () => ComponentChildren> = {
   pause: () => <path d="M5.5 3.5v9M10.5 3.5v9" />,
   bolt: () => <path d="M9 1.8L3.6 9h4L7 14.2 12.4 7h-4z" />,
   send: () => <path d="M2.6 7.4l11-4.8-4.8 11-1.7-4.5z" />,
+  columns: () => <path d="M2.8 3h4v10h-4zM9.2 3h4v10h-4z" />,
   compare: () => [<rect x="2.5" y="3" width="8" height="3.6" rx="1" fill="currentColor" stroke="none" />, <rect x="5.2" y="9.2" width="8" height="3.6" rx="1" />],
   close: () => <path d="M4 4l8 8M12 4l-8 8" />,
 };

@@ -1,5 +1,6 @@
 /** The life of a token stream: its channel, the runs that publish to it, and the button that stops them. */
 import { dict, isTerminal, parseMessages, parseSnapshot, text, type Message } from "../wire";
+import { areParallel, type Lane } from "../state/lanes";
 import { NO_TOKENS, withGap, withTokens, type TokenOptions, type TokenState } from "../state/tokens";
 import { Controller, listen, type Env } from "./env";
 import { RunFollower } from "./follower";
@@ -21,8 +22,13 @@ export function streamParams(params: unknown): StreamParams {
 export interface StreamState {
   readonly tokens: TokenState;
   readonly stopping: boolean;
+  /** Several texts beside each other; null where the reader has not said and the texts decide. */
+  readonly beside: boolean | null;
+  readonly differ: boolean;
   readonly problem?: string;
 }
+
+const MOST_COLUMNS = 4;
 
 /** Older runs of a channel are over, as far as a reader cares; only the newest are followed. */
 const FOLLOWED = 4;
@@ -35,7 +41,7 @@ export class StreamController extends Controller<StreamState> {
   private caughtUpTo = Infinity;
 
   constructor(env: Env, readonly params: StreamParams, initial: unknown) {
-    super(env, { tokens: NO_TOKENS, stopping: false });
+    super(env, { tokens: NO_TOKENS, stopping: false, beside: null, differ: false });
     this.own(env.facts.onChange(() => this.changed()));
     const saved = dict(initial);
     const one = parseSnapshot(saved.run);
@@ -64,9 +70,19 @@ export class StreamController extends Controller<StreamState> {
   async stop(): Promise<void> {
     const run = this.current;
     if (!run || this.state.stopping) return;
-    this.set({ tokens: this.state.tokens, stopping: true });
+    const { problem: _, ...rest } = this.state;
+    this.set({ ...rest, stopping: true });
     const sentence = await this.cancel(run.run_id);
-    this.set({ tokens: this.state.tokens, stopping: false, ...(sentence === undefined ? {} : { problem: sentence }) });
+    this.set({ ...this.state, stopping: false, ...(sentence === undefined ? {} : { problem: sentence }) });
+  }
+
+  look(change: Partial<Pick<StreamState, "beside" | "differ">>): void {
+    this.set({ ...this.state, ...change });
+  }
+
+  /** Whether texts are put beside each other where nobody has said how. */
+  parallel(lanes: readonly Lane[]): boolean {
+    return lanes.length <= MOST_COLUMNS && areParallel(lanes);
   }
 
   override dispose(): void {

@@ -3,13 +3,15 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import { rateCurve, type Rates } from "../state/rates";
-import { attemptsOf, type RunModel } from "../state/run";
+import { attemptsOf, currentSteps, type RunModel } from "../state/run";
 import { isWriting, timeToFirst } from "../state/stream-status";
 import { newest, tokenCount, type Segment, type Struck, type Usage } from "../state/tokens";
 import { Icon } from "./icons";
 import { Prose } from "./prose";
 import { CopyTraceback, ErrorBlock } from "./failure";
-import { Fact } from "./shell";
+import type { Env } from "./env";
+import { RerunPanel } from "./rerun";
+import { Fact, Id } from "./shell";
 
 export interface SegmentProps {
   readonly segment: Segment;
@@ -67,16 +69,28 @@ export function Sparkline({ rates }: { rates: Rates }): JSX.Element | null {
   return <svg class="inb-spark opt" viewBox="0 0 64 16" aria-hidden="true"><path d={path} /></svg>;
 }
 
-export function FailedEnd({ model }: { model: RunModel }): JSX.Element | null {
+export function FailedEnd({ model, env }: { model: RunModel; env: Env }): JSX.Element | null {
   const run = model.run;
+  const [asking, setAsking] = useState(false);
+  const [started, setStarted] = useState<string | null>(null);
   if (run?.status !== "failed" || !run.error) return null;
   const attempts = Math.max(...[...model.steps.values()].map((steps) => (steps.at(-1)?.attempt ?? 0) + 1), run.attempt + 1);
   const took = run.ended_at !== undefined && run.started_at !== undefined ? run.ended_at - run.started_at : undefined;
   return (
     <div class="inb-failed">
       <ErrorBlock error={run.error} />
+      {asking && (
+        <RerunPanel env={env} run_id={run.run_id} model={model} onClose={() => setAsking(false)} onStarted={(id) => {
+          setAsking(false);
+          setStarted(id);
+        }} />
+      )}
       <div class="inb-btns">
+        {!asking && started === null && env.link.state().phase === "live" && (
+          <button type="button" class="inb-b primary" onClick={() => setAsking(true)}>{`Rerun from “${failedStep(model)}”…`}</button>
+        )}
         <CopyTraceback error={run.error} />
+        {started !== null && <span class="muted">{"Run "}<Id id={started} shown={format.shortId(started)} />{" was started."}</span>}
         <span class="hint">
           {`${attempts} of ${Math.max(attempts, run.max_attempts)} attempts used`}
           {took !== undefined && ` · ${format.duration(took)}`}
@@ -84,6 +98,11 @@ export function FailedEnd({ model }: { model: RunModel }): JSX.Element | null {
       </div>
     </div>
   );
+}
+
+function failedStep(model: RunModel): string {
+  const steps = currentSteps(model);
+  return (steps.find((step) => step.status === "failed") ?? steps.at(-1))?.step_id ?? "the beginning";
 }
 
 export interface FootProps {

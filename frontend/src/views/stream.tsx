@@ -1,6 +1,7 @@
 /** TokenStream: what the model says, as it says it. */
 import type { JSX } from "preact";
 import * as format from "../format";
+import { lanesOf } from "../state/lanes";
 import { liveRate } from "../state/rates";
 import { openSteps, type RunModel } from "../state/run";
 import { overallRate, runElapsed, streamStatus, textElapsed, timeToFirst } from "../state/stream-status";
@@ -11,9 +12,10 @@ import { Announcer } from "./announce";
 import { connectionOf, knownUntil, type Connection, type Env } from "./env";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest, timeLeft } from "./people";
+import { Lanes } from "./lanes";
 import { FollowTail } from "./scroll";
 import {
-  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, StatusWord, type Figure,
+  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type Figure,
 } from "./shell";
 import type { StreamController } from "./stream-controller";
 import { FailedEnd, SegmentText, Sparkline, StreamFoot } from "./stream-parts";
@@ -36,7 +38,7 @@ export function TokenStream({ controller }: { controller: StreamController }): J
   const now = knownUntil(env, connection, lastHeard(tokens.segments, model));
   const segments = tokens.segments.filter((segment) => segment.text !== "" || segment.struck.length > 0);
   const known = streamStatus(segments, model, personTest(env), now);
-  const status = connection.stale ? past(known) : known;
+  const status = several(controller, segments, connection.stale ? past(known) : known, now);
   const shown: Shown = { controller, env, connection, segments, model, status, now };
   useTick(tickPeriod(shown, known));
   const count = tokenCount(segments);
@@ -52,6 +54,19 @@ export function TokenStream({ controller }: { controller: StreamController }): J
       <Announcer words={`${status.word}, ${count} ${format.plural(count, "token")}`} running={known.value === "running"} />
     </Card>
   );
+}
+
+/** Of several runs the header says how many are still writing. */
+function several(controller: StreamController, segments: readonly Segment[], status: Status, now: number): Status {
+  const runs = [...new Set(segments.map((segment) => segment.run_id))].filter((id) => controller.followers.has(id));
+  if (runs.length < 2 || status.value !== "running") return status;
+  const running = runs.filter((id) => runStatusOf(controller, segments, id, now) === "running").length;
+  return { ...status, word: `${running} of ${runs.length} running` };
+}
+
+function runStatusOf(controller: StreamController, segments: readonly Segment[], id: string, now: number): string {
+  const own = segments.filter((segment) => segment.run_id === id);
+  return streamStatus(own, controller.followers.get(id)?.model, personTest(controller.env), now).value;
 }
 
 function lastHeard(segments: readonly Segment[], model: RunModel | undefined): number {
@@ -79,6 +94,7 @@ function StreamHead(shown: Shown): JSX.Element {
       figures={figures(shown)}
       actions={
         <>
+          <LaneButtons {...shown} />
           {segments.length > 0 && <CopyButton label="Copy as Markdown" text={() => markdown(segments)} />}
           {open && connection.value !== "saved" && (
             <IconButton icon="stop" label={controller.state.stopping ? "Stopping…" : "Stop the run"}
@@ -86,6 +102,20 @@ function StreamHead(shown: Shown): JSX.Element {
           )}
         </>
       } />
+  );
+}
+
+/** Several texts can be put beside or below each other, and compared. */
+function LaneButtons({ controller, segments }: Shown): JSX.Element | null {
+  const lanes = lanesOf(segments);
+  if (lanes.length < 2) return null;
+  const { beside, differ } = controller.state;
+  const columns = beside ?? controller.parallel(lanes);
+  return (
+    <>
+      <IconButton icon="columns" label="Side by side" pressed={columns} onClick={() => controller.look({ beside: !columns })} />
+      <IconButton icon="compare" label="Show the differences of the first two" pressed={differ} onClick={() => controller.look({ differ: !differ })} />
+    </>
   );
 }
 
@@ -162,37 +192,18 @@ function QuestionBanner({ step, fact, now }: { step: StepState; fact: { text: st
 function StreamBody(shown: Shown): JSX.Element | null {
   const { segments, status, model, connection, now, controller } = shown;
   if (segments.length === 0) return <NoText {...shown} />;
-  const runs = [...new Set(segments.map((segment) => segment.run_id))];
+  const lanes = lanesOf(segments);
+  if (lanes.length > 1) return <Lanes controller={controller} lanes={lanes} now={now} live={connection.live} />;
+  const run_id = lanes[0]?.run_id ?? "";
   return (
     <FollowTail tokens={tokenCount(segments)}>
-      {runs.map((run_id) => (
-        <div class="inb-prose" key={run_id}>
-          {runs.length > 1 && <RunHead controller={controller} run_id={run_id} segments={segments} now={now} live={connection.live} />}
-          {segments.filter((segment) => segment.run_id === run_id).map((segment) => (
-            <SegmentText key={segment.key} segment={segment} now={now} live={connection.live && status.value === "running"}
-              model={controller.followers.get(run_id)?.model ?? model} />
-          ))}
-        </div>
-      ))}
+      <div class="inb-prose">
+        {segments.map((segment) => (
+          <SegmentText key={segment.key} segment={segment} now={now} live={connection.live && status.value === "running"}
+            model={controller.followers.get(run_id)?.model ?? model} />
+        ))}
+      </div>
     </FollowTail>
-  );
-}
-
-/** Tells the runs of one channel apart. */
-function RunHead({ controller, run_id, segments, now, live }: {
-  controller: StreamController; run_id: string; segments: readonly Segment[]; now: number; live: boolean;
-}): JSX.Element {
-  const own = segments.filter((segment) => segment.run_id === run_id);
-  const model = controller.followers.get(run_id)?.model;
-  const count = tokenCount(own);
-  return (
-    <div class="inb-runhead">
-      <StatusWord status={streamStatus(own, model, personTest(controller.env), now)} live={live} />
-      <span class="mono muted" title={run_id}>{run_id ? format.shortId(run_id) : "no run"}</span>
-      <span class="end">
-        {`${format.rate(overallRate(own))} tok/s · ${format.count(count)} ${format.plural(count, "token")}`}
-      </span>
-    </div>
   );
 }
 
@@ -219,7 +230,7 @@ function StreamEnd({ segments, model, controller, status, now }: Shown): JSX.Ele
   const figuresToo = status !== STATUS.running && status.value !== "failed" && (over || status === STATUS.textComplete);
   return (
     <>
-      {model && <FailedEnd model={model} />}
+      {model && <FailedEnd model={model} env={controller.env} />}
       {(figuresToo || lost > 0) && <StreamFoot segments={segments} model={model} usage={usage} lost={lost} now={now} />}
     </>
   );
