@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Request, Route
@@ -111,7 +112,7 @@ def test_wrong_fields_are_said_before_anything_is_sent_then_by_the_server_then_b
 
     # As a page of another version would send it: the server checks for itself, and says where.
     def spoil(route: Route) -> None:
-        body = route.request.post_data_json
+        body: Any = route.request.post_data_json
         body["data"]["data"]["priority"] = 6
         route.continue_(post_data=body)
 
