@@ -44,7 +44,7 @@ export function StepDetail({ controller, name, attempts, now }: DetailProps): JS
       <h4>
         {step.step_id}
         <span class="muted mono">{opName(step.op)}</span>
-        {controller.state.allowed && connectionOf(controller.env, false).live && (
+        {controller.state.allowed && !connectionOf(controller.env, false).stale && (
           <button type="button" class="inb-b small" onClick={() => controller.update({ rerun: name })}>Rerun from here…</button>
         )}
         <IconButton icon="close" label="Close the details" onClick={() => controller.select(null)} />

@@ -9,7 +9,7 @@ import { newest, tokenCount, type Segment, type Struck, type Usage } from "../st
 import { Icon } from "./icons";
 import { Prose } from "./prose";
 import { CopyTraceback, ErrorBlock } from "./failure";
-import type { Env } from "./env";
+import { connectionOf, type Env } from "./env";
 import { RerunPanel } from "./rerun";
 import { Fact, Id } from "./shell";
 
@@ -86,7 +86,7 @@ export function FailedEnd({ model, env }: { model: RunModel; env: Env }): JSX.El
         }} />
       )}
       <div class="inb-btns">
-        {!asking && started === null && env.link.state().phase === "live" && (
+        {!asking && started === null && !connectionOf(env, false).stale && (
           <button type="button" class="inb-b primary" onClick={() => setAsking(true)}>{`Rerun from “${failedStep(model)}”…`}</button>
         )}
         <CopyTraceback error={run.error} />
