@@ -16,7 +16,7 @@ __all__ = ["TERMINAL", "HookState", "Messages", "RunStatus", "flush", "lifecycle
 RunStatus = Literal["unknown", "running", "completed", "failed", "cancelled"]
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
-_STATUSES: Mapping[str, RunStatus] = {
+_STATUSES: dict[str, RunStatus] = {
     "running": "running",
     "in_progress": "running",
     "completed": "completed",
@@ -72,8 +72,10 @@ def lifecycle(data: Any) -> Lifecycle:
     if not isinstance(data, Mapping):
         return Lifecycle(None, _NOTHING)
     given = (data.get(name) for name in ("runStatus", "status", "state"))
-    words = (_STATUSES.get(word.lower()) for word in given if isinstance(word, str))
-    status = next((word for word in words if word is not None), None)
+    known: list[RunStatus] = [
+        _STATUSES[word.lower()] for word in given if isinstance(word, str) and word.lower() in _STATUSES
+    ]
+    status = known[0] if known else None
     if "result" in data:
         return Lifecycle(status, data["result"])
     if status == "completed" and "output" in data:

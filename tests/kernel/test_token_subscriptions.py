@@ -288,3 +288,21 @@ async def test_a_token_function_that_raises_is_an_error_that_is_shown_and_tried_
     await asyncio.to_thread(until, lambda: hook.connection_status == "open", within_s=LIMIT_S)
     assert "no token for 'news': LookupError: not logged in" in shown
     hook.close()
+
+
+async def test_a_datastream_over_a_socket_is_one_iterator(client: inngest_nb.Inngest, fresh: Any) -> None:
+    async def numbers() -> Any:
+        for number in range(5):
+            yield number
+
+    subscription = await realtime.subscribe(channel=news, topics=["n"], token=fresh)
+    await client.realtime.publish(news.n, numbers())
+    messages = aiter(subscription)
+    start = await asyncio.wait_for(anext(messages), LIMIT_S)
+    assert start.kind == "datastream-start"
+    assert start.stream is not None
+    assert [piece async for piece in start.stream] == list(range(5))
+    rest = [await asyncio.wait_for(anext(messages), LIMIT_S) for _ in range(6)]
+    assert [message.kind for message in rest] == ["data"] * 5 + ["datastream-end"]
+    assert {message.stream_id for message in rest[:5]} == {start.data}
+    subscription.close()
