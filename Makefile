@@ -51,7 +51,7 @@ test-frontend: $(TEST_READY) frontend/node_modules/.package-lock.json ## the fro
 	$(BIN)/python scripts/npm.py test
 
 .PHONY: test-python
-test-python: $(TEST_READY) ## pytest alone
+test-python: $(TEST_READY) tests/clients/js/node_modules/.package-lock.json ## pytest alone
 	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest $(TESTS) $(TEST_ARGS)
 
 .PHONY: chaos
@@ -68,7 +68,7 @@ bench: $(TEST_READY) $(PEERS_READY) ## speed, beside the peers and the machine's
 
 .PHONY: clean
 clean: ## forget everything that was installed or built
-	rm -rf .venv .venv-peers dist frontend/node_modules inngest_nb/widgets/static
+	rm -rf .venv .venv-peers dist frontend/node_modules tests/clients/js/node_modules inngest_nb/widgets/static
 
 $(BIN)/python:
 	$(if $(PYTHON),,$(error No Python 3.11 or newer found; name one: make PYTHON=/path/to/python3))
@@ -89,6 +89,11 @@ $(TEST_READY): $(LAB_READY)
 $(PEERS_READY): benchmarks/peers.txt | $(BIN)/python
 	$(PYTHON) -m venv .venv-peers
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= .venv-peers/bin/pip install --quiet -r benchmarks/peers.txt
+	touch $@
+
+# Inngest's own client, as it is published.
+tests/clients/js/node_modules/.package-lock.json: tests/clients/js/package-lock.json | $(TEST_READY)
+	$(BIN)/python scripts/npm.py --in tests/clients/js ci --ignore-scripts --no-audit --no-fund --prefer-offline
 	touch $@
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json | $(TEST_READY)

@@ -24,7 +24,7 @@ class Frame(NamedTuple):
 
     following: int
     text: bytes
-    raw: bool = False
+    kind: str = ""  # of the message; a notice has none
 
 
 Send = Callable[[str, int, list[Frame]], Awaitable[None]]
@@ -105,7 +105,7 @@ class Feed:
             if entry.offset < self._joined.get((channel, entry.publish.topic), 0):
                 return None
             frame = frames(entry)
-            return None if frame is None else Frame(entry.offset + 1, frame, entry.publish.kind == "raw")
+            return None if frame is None else Frame(entry.offset + 1, frame, entry.publish.kind)
 
         subscription = self._hub.subscribe(channel, topics, since, epoch, encode)
         self._following[channel] = subscription, self._loop.create_task(self._pump(channel, subscription))

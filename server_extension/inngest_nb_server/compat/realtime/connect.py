@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
+import itertools
+import secrets
 from typing import Any
 
 import orjson
@@ -21,6 +24,7 @@ from inngest_nb_server.compat.realtime.credential import PING_S, FeedMixin
 MAX_FRAME_BYTES = 32_768
 MAX_REFUSALS = 100
 _READ_BYTES = 1_048_576  # up to here a frame that is too long is told why; a longer one is not even read
+_PONG_S = 2.0  # how long `run` waits for a peer to have read what comes before
 _SILENCES = 4  # pings in a row that a peer may leave unanswered
 
 
@@ -31,6 +35,10 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
     _pings: asyncio.Task[None] | None = None
     _unanswered = 0
     _refusals = 0
+
+    def initialize(self) -> None:
+        """Nothing is awaited yet."""
+        self._awaited: dict[bytes, asyncio.Event] = {}
 
     def check_origin(self, origin: str = "") -> bool:
         """Pages of every origin: they must bring a token, and no cookie counts."""
@@ -67,9 +75,23 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
 
     async def _frames(self, channel: str, epoch: int, frames: list[Frame]) -> None:
         try:
-            await asyncio.gather(*[self.write_message(frame.text) for frame in frames])
-        except WebSocketClosedError:
+            for is_run, group in itertools.groupby(frames, lambda frame: frame.kind == "run"):
+                if is_run:
+                    await self._caught_up()
+                await asyncio.gather(*[self.write_message(frame.text) for frame in group])
+        except (WebSocketClosedError, StreamClosedError):
             self._closed()
+
+    async def _caught_up(self) -> None:
+        """Wait until the peer has read everything: Inngest's client lets `run` overtake data that it reads in one go."""
+        name = secrets.token_bytes(8)
+        pong = self._awaited[name] = asyncio.Event()
+        self.ping(name)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pong.wait(), _PONG_S)
+        finally:
+            del self._awaited[name]
 
     def _keep_alive(self) -> None:
         """Ping at once and from then on, as soon as a topic was asked for."""
@@ -91,6 +113,8 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
     def on_pong(self, data: bytes) -> None:
         """The peer is there."""
         self._unanswered = 0
+        if data in self._awaited:
+            self._awaited[data].set()
 
     def _ended(self, reason: str) -> None:
         self._end(1008, reason)

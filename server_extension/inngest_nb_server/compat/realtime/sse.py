@@ -57,7 +57,7 @@ class EventsHandler(FeedMixin, CompatHandler):
             self._positions[channel] = (epoch, frame.following)
             position = position_text(self._positions).encode()
             # Raw text is Server-Sent Events already.
-            events.append(frame.text if frame.raw else b"id: %s\ndata: %s\n\n" % (position, frame.text))
+            events.append(frame.text if frame.kind == "raw" else b"id: %s\ndata: %s\n\n" % (position, frame.text))
         await self._say(b"".join(events))
 
     async def _say(self, text: bytes) -> None:

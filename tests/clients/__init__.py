@@ -1,0 +1,1 @@
+"""Inngest's own JavaScript client and React hook, unpatched, against a running server."""
