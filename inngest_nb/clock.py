@@ -7,6 +7,7 @@ import os
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOMNESS = (1 << 80) - 1
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 
 
@@ -21,6 +22,15 @@ class Clock:
         """Microseconds since the epoch."""
         return time.time_ns() // 1000
 
+    def elapsed(self) -> int:
+        """Microseconds that have passed since some moment, whoever sets the time of day meanwhile."""
+        return time.monotonic_ns() // 1000
+
+    def after(self, ulid: str) -> None:
+        """Let every new ULID be greater than this one, which an earlier process has made."""
+        value = _decode(ulid)
+        self._last_ms, self._random = max((self._last_ms, self._random), (value >> 80, value & _RANDOMNESS))
+
     def ulid(self) -> str:
         """A new ULID, greater than every earlier one of this process."""
         now_ms = self.now() // 1000
@@ -29,6 +39,13 @@ class Clock:
         else:  # same millisecond, or the clock went back: count on
             self._random += 1
         return encode_ulid(self._last_ms, self._random)
+
+
+def _decode(ulid: str) -> int:
+    value = 0
+    for letter in ulid:
+        value = value << 5 | _ALPHABET.index(letter)
+    return value
 
 
 def encode_ulid(ms: int, randomness: int) -> str:

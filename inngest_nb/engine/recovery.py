@@ -15,6 +15,9 @@ from inngest_nb.expressions.wait_index import decode_terms, terms_of
 
 def take_up(core: Core) -> None:
     """Functions, runs, timers, waits and undelivered publishes, in this order."""
+    ((newest,),) = core.journal.rows(SQL.newest_id)
+    if newest is not None:  # the clock may have been set back since
+        core.clock.after(newest)
     for config, paused in core.journal.rows(SQL.functions):
         function = from_config(orjson.loads(config), paused=bool(paused))
         core.functions.put(function)

@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 from inngest_nb.clock import Clock
 
-_LONGEST_S = 30.0  # look at the wall clock at least this often: it may have been set
+_LONGEST_S = 5.0  # look at the time of day at least this often: it may have been set, or the machine was asleep
+_SET_BACK_US = 100_000  # less than this is a clock that is being adjusted
+_CLAIMED = frozenset(
+    {"wait_for_event", "invoke"}
+)  # who comes first takes these: an entry that is there twice does no harm
 
 
 class Due(NamedTuple):
@@ -22,22 +26,46 @@ class Due(NamedTuple):
     attempt: int = 0
 
 
+class _Age:
+    """What was added between two times that the clock was set back; `ahead` is by how much since."""
+
+    def __init__(self) -> None:
+        self.heap: list[Due] = []
+        self.ahead = 0
+
+    @property
+    def next_at(self) -> int:
+        return self.heap[0].at - self.ahead
+
+
 class Timers:
-    """Calls `fire(due)` for every entry whose time has come. Stale entries are the callee's to ignore."""
+    """Calls `fire(due)` for every entry whose time has come. Stale entries are the callee's to ignore.
+
+    Where the time of day is set forward, what has become due fires soon. Where it is set back, what was there before is not
+    late for it: it fires after as long as it would have.
+    """
 
     def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, fire: Callable[[Due], None]) -> None:
         self._clock, self._loop, self._fire = clock, loop, fire
-        self._heap: list[Due] = []
+        self._ages = [_Age()]  # the last one is of now
         self._pending: set[Due] = set()
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = 0
+        self._seen = (clock.now(), clock.elapsed())
+
+    @property
+    def next_at(self) -> int | None:
+        """When the next entry is due."""
+        return min((age.next_at for age in self._ages if age.heap), default=None)
 
     def add(self, due: Due) -> None:
         """Remember `due`, once; due times in the past fire soon."""
         if due in self._pending:
             return
-        self._pending.add(due)
-        heapq.heappush(self._heap, due)
+        if due.kind not in _CLAIMED:
+            self._pending.add(due)
+        self._look()
+        heapq.heappush(self._ages[-1].heap, due)
         if self._handle is None or due.at < self._armed_for:
             self._arm()
 
@@ -47,25 +75,37 @@ class Timers:
 
     def close(self) -> None:
         """Fire nothing more."""
-        self._heap.clear()
+        self._ages = [_Age()]
         self._pending.clear()
         if self._handle is not None:
             self._handle.cancel()
+
+    def _look(self) -> int:
+        """The time of day; when it was set back, the age of what is there ends."""
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        back = (elapsed - self._seen[1]) - (now - self._seen[0])
+        self._seen = (now, elapsed)
+        if back > _SET_BACK_US:
+            for age in self._ages:
+                age.ahead += back
+            self._ages = [*(age for age in self._ages if age.heap), _Age()]
+        return now
 
     def _arm(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if self._heap:
-            self._armed_for = self._heap[0].at
-            delay = (self._armed_for - self._clock.now()) / 1e6
-            self._handle = self._loop.call_later(min(max(delay, 0.0), _LONGEST_S), self._wake)
+        now, following = self._look(), self.next_at
+        if following is not None:
+            self._armed_for = following
+            self._handle = self._loop.call_later(min(max((following - now) / 1e6, 0.0), _LONGEST_S), self._wake)
 
     def _wake(self) -> None:
         self._handle = None
-        now = self._clock.now()
-        while self._heap and self._heap[0].at <= now:
-            due = heapq.heappop(self._heap)
-            self._pending.discard(due)
-            self._fire(due)
+        now = self._look()
+        for age in list(self._ages):
+            while age.heap and age.next_at <= now:
+                due = heapq.heappop(age.heap)
+                self._pending.discard(due)
+                self._fire(due)
         self._arm()

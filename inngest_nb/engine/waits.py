@@ -49,6 +49,7 @@ class Waits:
         self._index: WaitIndex[_Kept] = WaitIndex()
         self._by_run: dict[str, _Kept | dict[str, _Kept]] = {}  # most runs are in one wait
         self._count = 0
+        self._paths: dict[tuple[str, ...], tuple[str, ...]] = {}  # there are few, and many waits for each
 
     def __len__(self) -> int:
         return self._count
@@ -76,6 +77,9 @@ class Waits:
         known = self._find(wait)
         if known is not None:
             return known
+        if not self._count:
+            self._paths.clear()
+        terms = tuple((self._paths.setdefault(path, path), value) for path, value in terms)
         kept = _Kept(wait, event_name, terms)
         self._index.add(kept, kept.event_name, terms)
         self._count += 1

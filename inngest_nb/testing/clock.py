@@ -28,6 +28,10 @@ class TestClock(Clock):
         """Microseconds since the epoch."""
         return self._now
 
+    def elapsed(self) -> int:
+        """As much as it was moved."""
+        return self._now
+
     @property
     def time(self) -> datetime.datetime:
         """What the clock shows, in UTC."""

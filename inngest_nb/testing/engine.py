@@ -166,7 +166,7 @@ class TestEngine:
         return names
 
     def _next_due(self) -> int | None:
-        due: int | None = self._on_timers(lambda timers: timers._heap[0].at if timers._heap else None)  # noqa: SLF001
+        due: int | None = self._on_timers(lambda timers: timers.next_at)
         return due
 
     def _move(self, at: int) -> None:

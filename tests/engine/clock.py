@@ -23,6 +23,10 @@ class TestClock(Clock):
         """Microseconds since the epoch."""
         return self._now
 
+    def elapsed(self) -> int:
+        """As much as it was moved."""
+        return self._now
+
     @property
     def ms(self) -> int:
         """Milliseconds since the epoch, as events carry them."""
@@ -46,8 +50,7 @@ class TestClock(Clock):
 
 
 def _next_due(engine: Engine) -> int | None:
-    heap = engine.core.timers._heap
-    return heap[0].at if heap else None
+    return engine.core.timers.next_at
 
 
 async def settle(engine: Engine) -> None:

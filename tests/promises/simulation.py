@@ -108,6 +108,10 @@ class SimClock(Clock):
         """Microseconds since the epoch."""
         return EPOCH_US + int(self._loop.time() * 1e6)
 
+    def elapsed(self) -> int:
+        """The same: nobody sets it."""
+        return self.now()
+
     def ulid(self) -> str:
         """Greater than every earlier one of this clock."""
         now_ms = self.now() // 1000

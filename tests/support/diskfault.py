@@ -26,6 +26,17 @@ _PAGE, _LIBRARY = "DISKFAULT_PAGE", "LD_PRELOAD"
 SPARE_NONE = 0
 
 
+def build(source: Path, folder: Path) -> Path | None:
+    """A library to be loaded before others, from a C file; None where there is no compiler."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        return None
+    library = folder / f"{source.stem}.so"
+    options = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+    subprocess.run([compiler, *options], check=True)
+    return library
+
+
 class DiskFault:
     """The page through which a running program's disk is made to fail."""
 
@@ -37,13 +48,9 @@ class DiskFault:
     @classmethod
     def prepare(cls, folder: Path) -> Self | None:
         """Build the library; None where there is no compiler."""
-        compiler = shutil.which("gcc") or shutil.which("cc")
-        if compiler is None:
+        library = build(Path(__file__).with_suffix(".c"), folder)
+        if library is None:
             return None
-        library = folder / "diskfault.so"
-        source = Path(__file__).with_suffix(".c")
-        options = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
-        subprocess.run([compiler, *options], check=True)
         page = folder / "diskfault.page"
         page.write_bytes(bytes(_LAYOUT.size))
         return cls(page, str(library))

@@ -146,6 +146,9 @@ FROM waits w JOIN runs r ON r.id = w.run_id JOIN events e ON e.id = r.event_id W
 SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data
 FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? AND w.hash = ?;
 
+-- newest_id: of events and runs
+SELECT max(id) FROM (SELECT max(id) AS id FROM events UNION ALL SELECT max(id) FROM runs);
+
 -- open_runs: what goes on after a restart
 SELECT id, fn_id, wake_at, reason, parked FROM runs WHERE ended_at IS NULL ORDER BY id;
 
