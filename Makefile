@@ -62,6 +62,11 @@ chaos: $(TEST_READY) ## random programs and deaths, fresh ones until it is stopp
 load: $(TEST_READY) ## the tests of realtime under load, several times as much (SCALE=5)
 	REALTIME_SCALE=$(or $(SCALE),5) $(BIN)/pytest tests/promises/test_realtime_under_load.py --durations=0
 
+.PHONY: chaos-together
+chaos-together: $(TEST_READY) ## a real server and its kernel killed together, CYCLES times (100), at instants of a fresh seed
+	CHAOS_CYCLES=$(or $(CYCLES),100) CHAOS_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom)) $(BIN)/pytest -s \
+		tests/promises/test_killing_server_and_kernel_together_loses_nothing.py
+
 .PHONY: bench
 bench: $(TEST_READY) $(PEERS_READY) ## speed, beside the peers and the machine's limits
 	BENCH_PEERS_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m benchmarks $(BENCH_ARGS)
