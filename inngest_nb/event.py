@@ -11,10 +11,10 @@ import pydantic
 class Event(pydantic.BaseModel):
     """An event. `data` is a mapping of JSON; `ts` is milliseconds since the epoch, 0 for "now".
 
-    An event that a handler gets always has an `id` and a `ts`.
+    An event that a handler gets always has an `id` and a `ts`. Unknown fields are ignored, as in Inngest's SDK.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    model_config = pydantic.ConfigDict(strict=True)
 
     name: str
     data: Mapping[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +142,7 @@ class Run:
 
     def _fork(self, from_step: str | None, steps: Mapping[str, Any] | None, *, resume: bool) -> Run:
         params = {"run_id": self.id, "from_step": from_step, "steps": dict(steps or {}), "resume": resume}
-        return Run(self._link, self._link.call("rerun", params))
+        return Run(self._link, self._link.call("rerun", {**params, "key": uuid.uuid4().hex}))
 
     def lint(self) -> list[Finding]:
         """Enter the function once more from this run's memos, executing no step, and report what would differ.

@@ -171,9 +171,11 @@ class Engine:
         self.core.progress.end(run, "cancelled", reason=reason)  # unless it has ended
         return await self.ended(run_id)
 
-    async def rerun(self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool) -> Run:
-        """A new run from the events of an old one, with as many of its memos as are kept."""
-        return await self.core.forks.start(self.run(run_id), from_step, steps, resume=resume)
+    async def rerun(
+        self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool, key: str | None = None
+    ) -> Run:
+        """A new run from the events of an old one, with as many of its memos as are kept; one for each `key`."""
+        return await self.core.forks.start(self.run(run_id), from_step, steps, resume=resume, key=key)
 
     def preview(
         self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool

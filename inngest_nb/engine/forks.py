@@ -12,6 +12,7 @@ from inngest_nb.engine.records import ENDED, Run, StepRow
 from inngest_nb.errors import ForkError
 from inngest_nb.jsontext import dumps
 
+_REMEMBERED_US = 3600 * 1_000_000  # a request is repeated within moments, if at all
 GOOD = ("completed", "timed_out")
 
 
@@ -44,9 +45,13 @@ class Forks:
             }
         return list(plan.values())
 
-    async def start(self, run: Run, from_step: str | None, edits: dict[str, Any], *, resume: bool) -> Run:
-        """Start the new run; returns it once it is durable."""
+    async def start(
+        self, run: Run, from_step: str | None, edits: dict[str, Any], *, resume: bool, key: str | None = None
+    ) -> Run:
+        """Start the new run; returns it once it is durable, with a known key the one that was started before."""
         function = self._core.functions.require(run.fn_id)
+        if key is not None and (known := await self._started(run, key)) is not None:
+            return known
         if resume and run.status not in ENDED:
             raise ForkError(f"run {run.id} has not ended ({run.status}); cancel it first, or let it go on")
         kept = self._kept(run, from_step, edits, resume=resume)
@@ -54,8 +59,21 @@ class Forks:
         plan = Plan(run.event)
         fork = self._core.admission.add_run(function, run.events, plan, **about)
         plan.writes += [add_step(fork.id, row, row.code_hash) for row in kept]
+        if key is not None:
+            until_ns = (self._core.clock.now() + _REMEMBERED_US) * 1000
+            self._core.admission.state.put_with(
+                plan, (run.fn_id, "fork", key), {"run": fork.id, "next_free_ns": until_ns}
+            )
         await self._core.intake.commit([plan])
         return fork
+
+    async def _started(self, run: Run, key: str) -> Run | None:
+        """What a request that is repeated after a reconnect has started when it came first."""
+        known = self._core.admission.state.get((run.fn_id, "fork", key))
+        if known is None:
+            return None
+        await self._core.intake.commit([])  # it may be on its way to the disk
+        return self._core.peek(known["run"])
 
     def _kept(self, run: Run, from_step: str | None, edits: dict[str, Any], *, resume: bool) -> list[StepRow]:
         rows = self._core.journal.steps(run.id)

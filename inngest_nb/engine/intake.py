@@ -9,7 +9,7 @@ from typing import Any
 from inngest_nb.approvals import DECIDED_EVENT
 from inngest_nb.engine.answers import check_answer
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.flow.events import validate_event
+from inngest_nb.engine.flow.events import MAX_EVENTS, validate_event
 from inngest_nb.engine.flow.ids import Seed
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_event, end_wait
@@ -49,6 +49,10 @@ class Intake:
             AnswerInvalidError: one of them answers a question in a way that does not fit its form; none was accepted.
             JournalUnavailable: they could not be made durable; none was acknowledged.
         """
+        if len(events) > MAX_EVENTS and not internal:
+            raise EventInvalidError(
+                f"one request may hold {MAX_EVENTS} events, this one holds {len(events)}; none was accepted, send them in several"
+            )
         slices = Slices()
         checked: list[dict[str, Any]] = []
         for position, event in enumerate(events):

@@ -25,16 +25,16 @@ def run_state(run: Run, function: Function | None) -> dict[str, Any]:
             "fn_id": run.fn_id,
             "name": function.name if function else run.fn_id,
             "app_id": function.app_id if function else None,
-            "status": run.status,
+            "status": run.status_kept,
             "attempt": run.attempt,
             "max_attempts": function.max_attempts if function else None,
             "queued_at": ms(run.queued_at),
             "started_at": ms(run.started_at),
-            "ended_at": ms(run.ended_at),
+            "ended_at": None if run.ending_from else ms(run.ended_at),
             "wake_at": ms(run.wake_at),
             "event": {"id": run.event.event_id, "name": run.event.name},
-            "result": fragment(run.output) if run.status == "completed" else None,
-            "error": fragment(run.error) if run.status == "failed" else None,
+            "result": fragment(run.output) if run.status_kept == "completed" else None,
+            "error": fragment(run.error) if run.status_kept == "failed" else None,
             "reason": run.reason,
             "forked_from": run.forked_from,
         }
@@ -44,7 +44,7 @@ def run_state(run: Run, function: Function | None) -> dict[str, Any]:
 def run_line(run: Run, function: Function | None) -> dict[str, Any]:
     """RunState as lists show it: without the result, and of the error only what it says."""
     line = {key: value for key, value in run_state(run, function).items() if key not in _LEFT_OUT}
-    if run.status == "failed" and run.error:
+    if run.status_kept == "failed" and run.error:
         error = orjson.loads(run.error)
         line["error"] = {"name": error.get("name"), "message": str(error.get("message", ""))[:200]}
     return line

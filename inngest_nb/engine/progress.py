@@ -216,7 +216,8 @@ class Progress:
         """End the run: journal, then its peer, its watchers and the channels it touched."""
         if run.status in ENDED:
             return
-        run.status, run.ended_at, run.reason = status, self._core.clock.now(), reason
+        run.ending_from, run.status = run.status, status
+        run.ended_at, run.reason = self._core.clock.now(), reason
         run.output, run.error = output, None if error is None else orjson.dumps(error).decode()
         run.failed_with = failed_with
         self._core.waits.discard_run(run.id)
@@ -229,6 +230,7 @@ class Progress:
         writes = [write for plan in plans for write in plan.writes]
         news: Write = (SQL.add_outbox, (f"{run.id}:end", orjson.dumps({"ended": run.id}).decode()))
         await self._core.journal.persist([*end_run(run), news, *writes, *for_parent])
+        run.ending_from = None
         self._core.lifecycle.roll_back_lost(run, run.status)
         self._core.dispatch.forget(run)
         await self.tell_end(run)

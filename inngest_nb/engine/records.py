@@ -74,6 +74,7 @@ class Run:
     output: str | None = None
     error: str | None = None
     reason: str | None = None
+    ending_from: str | None = None  # its status until the journal has its end
     failed_with: str | None = None  # what Inngest calls it when user code has failed it; None: the engine has
     parent_run_id: str | None = None  # the run that invoked this one, and its step
     parent_hash: str | None = None
@@ -97,6 +98,11 @@ class Run:
     offered: set[tuple[str, int]] = field(default_factory=set)  # step attempts asked of its peer on this connection
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
     settled: dict[str, tuple[int, bool]] = field(default_factory=dict)  # hash → last attempt, and whether it stands
+
+    @property
+    def status_kept(self) -> str:
+        """The status that no crash takes back."""
+        return self.ending_from or self.status
 
     @property
     def event(self) -> StoredEvent:

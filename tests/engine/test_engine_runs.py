@@ -283,3 +283,10 @@ async def test_runs_that_are_queued_or_wait_can_be_cancelled(engines: Engines, c
     assert not peer.has_heard("run.start")
     engine = await engines.restart(engine)
     assert {run.status for run in engine.runs()} == {"cancelled"}
+
+
+async def test_a_request_holds_so_many_events_and_no_more(engine: Engine) -> None:
+    with pytest.raises(EventInvalidError, match="5000 events, this one holds 5001; none was accepted"):
+        await engine.send([{"name": "app/many"}] * 5001)
+    assert len(await engine.send([{"name": "app/many"}] * 5000)) == 5000
+    assert engine.core.journal.rows("SELECT count(*) FROM events") == [(5000,)]

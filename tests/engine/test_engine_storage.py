@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from inngest_nb.engine.engine import Engine
+from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.errors import DataDirLocked, InngestError, JournalCorrupt, JournalUnavailable
 from inngest_nb.store import writer as writer_module
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function, log_of, until
@@ -85,8 +86,11 @@ async def test_results_wait_out_an_outage(engine: Engine, data_dir: Path) -> Non
         await until(lambda: engine.outage, "the outage")
         assert not peer.has_heard("step.saved")
         assert not peer.has_heard("run.stop")
+        shown = run_state(engine.run(ending["run_id"]), None)
+        assert (shown["status"], "result" in shown, "ended_at" in shown) == ("running", False, False)
     await peer.hear("step.saved", hash=step)
     await peer.hear("run.stop", run_id=ending["run_id"])
+    assert run_state(engine.run(ending["run_id"]), None)["status"] == "completed"
     assert [row.output for row in engine.core.journal.steps(stepping["run_id"])] == ['"dear"']
     assert engine.run(ending["run_id"]).output == '"dear too"'
     await until(lambda: engine.core.journal.rows("SELECT 1 FROM waits"), "the wait in the journal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -120,6 +121,17 @@ async def test_a_fork_keeps_its_memos_over_a_restart(rig: Rig) -> None:
     assert again["memos"] == {step_hash("a", 0): '"A"', **_memos("b")}
     await rig.finish(start["run_id"], 1)
     assert rig.engine.run(start["run_id"]).output == "1"
+
+
+async def test_a_rerun_that_is_asked_for_again_is_the_same_one(rig: Rig) -> None:
+    run = await _steps(rig, "a")
+    about: dict[str, Any] = {"from_step": None, "steps": {}, "resume": False}
+    twice = await asyncio.gather(*(rig.engine.rerun(run.id, key="k", **about) for _ in range(2)))
+    await rig.restart()
+    again = await rig.engine.rerun(run.id, key="k", **about)
+    assert {fork.id for fork in (*twice, again)} == {twice[0].id}
+    other = await rig.engine.rerun(run.id, key="other", **about)
+    assert {run.id for run in rig.runs()} == {run.id, again.id, other.id}
 
 
 async def test_a_rerun_ignores_rate_limit_idempotency_and_the_id_of_its_event(rig: Rig) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+import inngest_nb
 from tests.engine.flow import Rig, go, limited
 
 
@@ -100,3 +103,15 @@ async def test_a_run_can_be_cancelled_during_the_pause(rig: Rig) -> None:
     await _pause(rig, paused=False)
     assert not rig.peer.has_heard("step.memo")
     assert rig.runs()[0].status == "cancelled"
+
+
+def test_a_function_of_a_client_is_paused_and_goes_on(client: inngest_nb.Inngest) -> None:
+    @client.create_function(fn_id="held", trigger=inngest_nb.TriggerEvent(event="app/held"))
+    async def held(ctx: inngest_nb.Context) -> str:
+        return "went on"
+
+    held.pause()
+    with pytest.raises(inngest_nb.RunCancelled, match="the function is paused"):
+        held.start().result(10)
+    held.unpause()
+    assert held.start().result(10) == "went on"

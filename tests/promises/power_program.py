@@ -14,6 +14,7 @@ from typing import Any
 
 import inngest_nb as inngest
 from inngest_nb import realtime
+from inngest_nb.store import open_database
 from inngest_nb.store import writer as writer_module
 from tests.support.crash import note
 
@@ -50,16 +51,15 @@ def main(folder: Path, synchronous: str) -> None:
 
 def _prepare(synchronous: str) -> None:
     """Checkpoints that come soon, so that the power can go in the middle of one."""
-    real = writer_module.open_database
 
     def opened(path: Path, package: str, **options: Any) -> sqlite3.Connection:
         if path.name == "journal.db":
             options["synchronous"] = synchronous
-        connection = real(path, package, **options)
+        connection = open_database(path, package, **options)
         connection.execute("PRAGMA wal_autocheckpoint = 20")
         return connection
 
-    writer_module.open_database = opened  # type: ignore[assignment]
+    setattr(writer_module, "open_database", opened)  # noqa: B010  # it is not the module's own
 
 
 if __name__ == "__main__":

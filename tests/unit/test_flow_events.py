@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import inngest
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from inngest_nb.engine.flow.events import MAX_EVENT_BYTES, validate_event
 from inngest_nb.engine.flow.ids import parse_seed
 from inngest_nb.errors import EventInvalidError
+from inngest_nb.event import Event
 from inngest_nb.xxh64 import base36, xxh64
 from tests.unit.vectors import cases, label
 
@@ -139,3 +141,9 @@ def test_xxhash(case: dict[str, Any]) -> None:
 
 def test_xxhash_of_long_texts() -> None:
     assert xxh64(b"Nobody inspects the spammish repetition") == 0xFBCEA83C8A378BF1
+
+
+def test_an_event_takes_what_the_official_one_takes() -> None:
+    known: dict[str, Any] = {"name": "app/a", "data": {"n": 1}, "id": "x", "ts": 5, "colour": "red"}
+    ours, theirs = Event(**known), inngest.Event(**known)
+    assert (ours.name, ours.data, ours.id, ours.ts) == (theirs.name, theirs.data, theirs.id, theirs.ts)
