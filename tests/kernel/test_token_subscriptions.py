@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import subprocess
 import sys
@@ -95,6 +96,13 @@ async def test_awaited_it_sees_what_is_published_from_then_on(client: inngest_nb
     async with realtime.subscribe(channel=news, token=token) as subscription:
         await client.realtime.publish(news.n, 7)
         assert (await anext(aiter(subscription))).data == 7
+
+
+def test_since_may_be_a_time(client: inngest_nb.Inngest, fresh: Any) -> None:
+    publish(client, 100)
+    between = datetime.datetime.now(datetime.UTC)
+    publish(client, 101, 102)
+    assert take(iter(realtime.subscribe(channel=news, token=fresh, since=between)), 2) == [101, 102]
 
 
 def test_it_goes_on_where_the_server_died_with_a_fresh_token_each_time(
