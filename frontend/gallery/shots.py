@@ -1,6 +1,7 @@
 """Takes pictures of every view in every state, and fails on what is inaccessible, too wide or broken.
 
 ``python shots.py OUTDIR [--only PREFIX] [--themes light dark hc] [--widths 0 400 1100]``; width 0 is as drawn.
+``python shots.py docs/images --cards r-live=run-table m-live=message-feed --themes light dark`` takes single cards.
 """  # noqa: INP001 - a script beside the page that it opens, not a package
 
 from __future__ import annotations
@@ -37,12 +38,21 @@ def shoot(page: Page, out: Path, only: str, theme: str, width: int) -> list[str]
     return [f"{theme} {width or 'drawn'}: {problem}" for check in (AXE, TOO_WIDE) for problem in page.evaluate(check)]
 
 
+def cards(page: Page, out: Path, wanted: list[str], theme: str) -> None:
+    """Pictures of single cards, for the documentation."""
+    for scene, _, name in (each.partition("=") for each in wanted):
+        page.goto(f"{(HERE / 'index.html').as_uri()}?theme={theme}&only={scene}")
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.locator(f"#{scene} .inb").first.screenshot(path=out / f"{name}-{theme}.png")
+
+
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--themes", nargs="+", default=THEMES)
+    parser.add_argument("--cards", nargs="+", default=[], metavar="SCENE=NAME")
     parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS)
     return parser.parse_args()
 
@@ -66,7 +76,8 @@ def main() -> int:
         page.on("console", heard)
         page.add_init_script(path=HERE.parent / "node_modules" / "axe-core" / "axe.min.js")
         for theme in args.themes:
-            for width in args.widths:
+            cards(page, args.out, args.cards, theme)
+            for width in () if args.cards else args.widths:
                 problems += shoot(page, args.out, args.only, theme, width)
         browser.close()
     sys.stdout.write("".join(f"{problem}\n" for problem in problems))

@@ -44,6 +44,8 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 STREAM = Reply(tokens=tokens(ANSWER), rate=RATE)
+# Where an installed package has it, a checkout does not: Jupyter is told of the folder.
+LABEXTENSION = {"JUPYTER_PATH": str(Path(__file__).parents[2] / "server_extension")}
 SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}}
 ARGUMENTS = (
     "--ServerApp.jpserver_extensions={'inngest_nb_server': True, 'tests.browser.readers': True}",
@@ -53,7 +55,7 @@ ARGUMENTS = (
 
 def make_server(folder: Path, model: ScriptedModel) -> JupyterServer:
     """A server of JupyterLab and Notebook 7 whose kernels ask the scripted model."""
-    server = JupyterServer(folder, environment=model.environment, arguments=ARGUMENTS)
+    server = JupyterServer(folder, environment=model.environment | LABEXTENSION, arguments=ARGUMENTS)
     settings = server.home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     for name, values in SETTINGS.items():

@@ -65,7 +65,7 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
 
 function EngineHealth({ health, trouble, now, word }: { health: Health | null; trouble: string | undefined; now: number; word: string }): JSX.Element {
   const bad = trouble ?? health?.outage;
-  const role = bad ? "bad" : health?.workers.length === 0 ? "ask" : "ok";
+  const role = bad ? "bad" : health?.workers.length === 0 ? "idle" : "ok";
   return (
     <div class={`health s-${role}`} role="status" title={bad}>
       <p><Icon name={bad ? "failed" : health ? "done" : "queued"} />{bad ? "Engine in trouble" : health ? "Engine healthy" : "Asking the engine…"}</p>
