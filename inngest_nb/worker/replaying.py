@@ -34,11 +34,11 @@ class ReplayingExecution(Execution):
         return super()._failed(step, error)
 
     def _enter_anew(self) -> None:
-        given_up = self.task
+        given_up = [task for task in (self.task, *self.still.tasks) if task is not None]
         self._counts, self._order, self._inflight = {}, 0, {}
         self._turns = Turns(self.start["order"])
         self._memos = {*self.start["memos"], *self.start["errors"]}
         self._ahead = {*self._memos, *self.start["waiting"]}
         self.enter()
-        if given_up is not None:
-            given_up.cancel()
+        for task in given_up:  # branches as well: one that is ready to go on would take the step from the new body
+            task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import random
 import selectors
@@ -273,7 +274,8 @@ class Wire:
         now = self._loop.time()
         at = max(self._ready_at[way] + _TICK_S, now + self._rng.choice((0.0, 0.0, 0.0001, 0.002)))
         self._ready_at[way] = at
-        self._loop.call_at(at, lambda: None if self._cut else arrive())
+        elsewhere = contextvars.Context()  # what arrives there is nobody's step here
+        self._loop.call_at(at, lambda: None if self._cut else arrive(), context=elsewhere)
 
     def _arrived(self, message: Message) -> None:
         self._session.receive([message])
@@ -282,7 +284,9 @@ class Wire:
     def _returned(self, messages: list[Message]) -> None:
         for message in messages:
             if message["op"] == "response":
-                self._requests.pop(message["id"]).set_result(message["result"])
+                asked = self._requests.pop(message["id"])
+                if not asked.done():  # who asked may have been given up
+                    asked.set_result(message["result"])
         rest = [message for message in messages if message["op"] not in ("response", "messages")]
         self.worker.receive(rest)
 
