@@ -243,7 +243,7 @@ def test_programs_return_what_they_would_have_undisturbed(record_property: Any) 
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(note_method_calls=False), st.integers(0, 2**20))
 def test_programs_that_become_smaller_when_they_fail(rng: random.Random, seed: int) -> None:
     """The same, with programs that hypothesis draws: it finds the smallest one for what goes wrong."""
