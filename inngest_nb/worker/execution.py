@@ -25,7 +25,7 @@ from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import as_output, body_failure, failure, outcome, step_error
 from inngest_nb.worker.stillness import Stillness
-from inngest_nb.worker.turns import Turns
+from inngest_nb.worker.turns import OneByOne, Turns
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -48,7 +48,7 @@ class Execution:
         self._inflight: dict[str, str] = {}  # hash → id
         self._mail: dict[str, asyncio.Future[Message]] = {}
         self._early: dict[str, Message] = {}
-        self._turns = Turns(start["order"])
+        self._turns, self.ends = Turns(start["order"]), OneByOne(self.deliver, lambda: self._waits)
         self._memos = set(start["memos"]) | set(start["errors"])  # not used yet
         self._ahead = self._memos | set(start["waiting"])
         self.hooks: Hooks | None = None
@@ -73,7 +73,7 @@ class Execution:
         """Whether nothing happens before the engine says something."""
         if self.task is not None and self.task.done():
             return True
-        return self._only_waits() and not any(future.done() for future in self._mail.values())
+        return self._only_waits() and not self.ends and not any(future.done() for future in self._mail.values())
 
     def _only_waits(self) -> bool:
         return 0 < self._waits == len(self._inflight)

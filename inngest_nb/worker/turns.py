@@ -7,9 +7,41 @@ body to see that one branch is done and the others are not.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import heapq
+from collections.abc import Callable
+
+from inngest_nb.protocol import Message
 
 _PAUSE = 5  # turns of the loop: a task ends, asyncio.wait hears of it, the body goes on, it cancels the others
+
+
+class OneByOne:
+    """Hands over what ends several waits with the same pause: the body sees them end one after the other, now as in a replay."""
+
+    def __init__(self, hand_over: Callable[[Message], None], waits: Callable[[], int]) -> None:
+        self._hand_over, self._waits = hand_over, waits
+        self._queue: list[Message] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def put(self, message: Message) -> None:
+        """The engine says this next; only the end of one wait of several has to take its turn."""
+        if message["op"] == "step.saved" or not (self._queue or self._waits() > 1):
+            self._hand_over(message)
+            return
+        self._queue.append(message)
+        if len(self._queue) == 1:
+            self._task = asyncio.create_task(self._work(), context=contextvars.Context())
+
+    async def _work(self) -> None:
+        while self._queue:
+            self._hand_over(self._queue[0])
+            for _ in range(_PAUSE):
+                await asyncio.sleep(0)
+            self._queue.pop(0)
 
 
 class Turns:

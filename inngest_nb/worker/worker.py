@@ -139,7 +139,7 @@ class Worker:
             else:
                 execution = self._executions.get(message["run_id"])
                 if execution is not None:
-                    execution.deliver(message)
+                    execution.ends.put(message)
 
     def _start(self, message: Message) -> None:
         handler = self.handlers.get(message["fn_id"])

@@ -12,6 +12,7 @@ import pytest
 import inngest_nb as inngest
 from inngest_nb import links
 from inngest_nb.stephash import step_hash
+from inngest_nb.testing import TestEngine
 from inngest_nb.worker.turns import Turns
 from tests.engine.flow import Rig, go, limited
 
@@ -264,3 +265,19 @@ def test_an_answer_that_came_while_the_body_was_busy_is_found(client: inngest.In
         return event.data if event else None
 
     assert busy.start().result(20) == {"n": 1}
+
+
+def test_two_waits_that_one_event_ends_come_one_after_the_other_now_as_in_a_replay(client: inngest.Inngest) -> None:
+    @client.create_function(fn_id="race", trigger=inngest.TriggerEvent(event="app/race"))
+    async def race(ctx: inngest.Context) -> Any:
+        waits = [asyncio.create_task(_named(ctx, name), name=name) for name in ("first", "second")]
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*waits)
+        return sorted(task.get_name() for task in done)
+
+    async def _named(ctx: inngest.Context, name: str) -> Any:
+        return await ctx.step.wait_for_event(name, event="app/both", timeout="1h")
+
+    with TestEngine(race) as engine:
+        run = engine.start(race, inngest.Event(name="app/race"))
+        assert engine.finish(run, script=[inngest.Event(name="app/both")]).output == ["first"]
