@@ -85,7 +85,7 @@ class Engine:
         core.waiting, core.intake, core.admission = Waiting(core), Intake(core), Admission(core)
         core.lifetime, core.schedules, core.forks = Lifetime(core), Schedules(core), Forks(core)
         self.listings = Listings(core)
-        self.overview = Overview(core, self.listings, self.data_dir)
+        self.overview = Overview(core, Listings(core), self.data_dir)
         core.ended = self._run_ended
         try:
             take_up(core)
@@ -103,6 +103,7 @@ class Engine:
             for future in futures:
                 future.cancel()
         await self.listings.close()
+        await self.overview.close()
         await core.journal.close()
         await core.hub.close()
         if self._lock is not None:

@@ -43,6 +43,10 @@ class Overview:
             raise ListingError(f"an overview is of {', '.join(known)}, not of {what[:40]!r}")
         return {**await known[what](), "now": self._core.clock.now() / 1000}
 
+    async def close(self) -> None:
+        """Let go of the files."""
+        await self._listings.close()
+
     async def _health(self) -> dict[str, Any]:
         core = self._core
         outage = core.journal.writer.outage
