@@ -63,4 +63,5 @@ class RawSocket(WebSocketClientConnection):
             while not self._is_over and await self._heard.get() is not None:
                 pass
         self._is_over = True
+        self.close()
         return self.close_code, self.close_reason
