@@ -230,9 +230,8 @@ class Session:
         try:
             reply["result"] = await self._methods[message["method"]](message["params"])
         except InngestError as exc:
-            reply["error"] = {"type": type(exc).__name__, "message": exc.message}
-            if isinstance(exc, AnswerInvalidError):
-                reply["error"]["errors"] = exc.errors
+            more = {"errors": exc.errors} if isinstance(exc, AnswerInvalidError) else {}
+            reply["error"] = {"type": type(exc).__name__, "message": exc.message, **more}
         except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
             _log.exception("a request of %r failed", message["method"])
             text = f"the engine could not answer {message['method']!r}: {type(exc).__name__}: {exc}"

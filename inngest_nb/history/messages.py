@@ -105,7 +105,8 @@ def _stretches(connection: sqlite3.Connection, filters: Filters, limit: int | No
         if newest is None:
             return
         filters = {**filters, "since": max(newest, filters.get("since", newest))}
-    used = dict.fromkeys((*filters, *(["few"] if _are_few(connection, filters) else []), "after"))
+    few = ["few"] if _are_few(connection, filters) else []
+    used: Filters = dict.fromkeys((*filters, *few, "after"))
     statement = where("messages", SQL.messages, used)
     parameters, rows = {**filters, **_FIRST}, _STRETCH
     while True:

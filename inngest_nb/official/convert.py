@@ -43,10 +43,7 @@ def options_of(config: FunctionConfig) -> dict[str, Any]:
 def _option(kind: type[Any] | None, value: Any) -> Any:
     if kind is None:
         return value
-    fields: dict[str, Any] = {}
-    for name, item in value.items():
-        fields[_FIELDS.get(name, name)] = span(item) if name in _SPANS else item
-    return kind(**fields)
+    return kind(**{_FIELDS.get(name) or name: span(item) if name in _SPANS else item for name, item in value.items()})
 
 
 def triggers_of(config: FunctionConfig) -> list[Any]:

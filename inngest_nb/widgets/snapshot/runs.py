@@ -49,7 +49,7 @@ def _row(run: Mapping[str, Any], status: Status, saved_at: float) -> str:
         f'<span style="font-family:monospace;font-size:12px;{MUTED}">{escape(fmt.short_id(run["run_id"]))}</span>',
         f'<span title="{fmt.exact(started)}">{fmt.clock(started, saved_at)}</span>',
         took if end or not run.get("started_at") else f"≥{fmt.NBSP}{took}",
-        f'<span style="font-family:monospace;font-size:12px;{MUTED}">{escape(_TRIGGERS.get(trigger, trigger))}</span>',
+        f'<span style="font-family:monospace;font-size:12px;{MUTED}">{escape(_TRIGGERS.get(trigger) or trigger)}</span>',
     ]
     return f'<tr style="background:transparent">{"".join(f"<td style={chr(34)}{_CELL}{chr(34)}>{cell}</td>" for cell in cells)}</tr>'
 

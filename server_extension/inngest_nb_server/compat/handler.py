@@ -171,5 +171,5 @@ class CompatMixin(_Handler):
             super().log_exception(typ, value, tb)
 
 
-class CompatHandler(CompatMixin, JupyterHandler):
+class CompatHandler(CompatMixin, JupyterHandler):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A REST handler of the compatible API."""

@@ -48,8 +48,9 @@ class CompatPort:
         routes = [(f"/{path}", handler) for path, handler in COMPAT_ROUTES]
         own = {"base_url": "/", "default_handler_class": UnknownHandler, "default_handler_args": {}}
         application = Application(routes, **{**settings, **own})
-        self._server = HTTPServer(application, max_body_size=2 * MAX_BODY_BYTES, max_buffer_size=2 * MAX_BODY_BYTES)
-        self._server.add_sockets(sockets)
+        server = HTTPServer(application, max_body_size=2 * MAX_BODY_BYTES, max_buffer_size=2 * MAX_BODY_BYTES)
+        server.add_sockets(sockets)
+        self._server = server
         self._log.info("inngest_nb: the compatible API for Inngest clients is at %s", self.url)
 
     def _bind(self) -> list[socket.socket]:
