@@ -48,6 +48,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "scale": _in_child("benchmarks.scale"),
     "curve": _in_child("benchmarks.curve"),
     "history": _in_child("benchmarks.history", _history),
+    "realtime": _in_child("benchmarks.realtime"),
 }
 
 
