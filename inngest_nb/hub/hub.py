@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
+from inngest_nb.hub.blocks import Blocks
 from inngest_nb.hub.browse import Browse
 from inngest_nb.hub.feed import Feed, FeedSubscription
 from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
@@ -46,6 +47,7 @@ class Hub:
         self._logs: dict[str, ChannelLog] = {}
         self._feeds: dict[str, Feed] = {}
         self._behind = Reader(lambda: self._open_reader(path))  # for who is behind what memory keeps
+        self.blocks = Blocks(self.read)
         self.browse = Browse(Reader(lambda: self._open_reader(path)))
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []

@@ -11,7 +11,7 @@ import orjson
 
 from inngest_nb.clock import to_iso
 
-TAIL_MESSAGES = 2048
+TAIL_MESSAGES = 4096
 TAIL_BYTES = 2_000_000
 ENTRY_BYTES = 200  # what a message costs beside its data
 ALWAYS_DELIVERED = frozenset({"run", "rollback", "commit"})

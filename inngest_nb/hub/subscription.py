@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from inngest_nb.hub.hub import Hub
 
 BATCH = 64
-_DISK_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +99,14 @@ class Subscription:
             entries = log.from_tail(self.cursor, limit)
             self.cursor += len(entries)
             return Batch(messages=self._wires(entries), next=self.cursor)
-        return await self._from_disk(min(limit, _DISK_BATCH))
+        return await self._from_disk(limit)
 
     def _skip_trimmed(self) -> Batch:
         begin, self.cursor = self.cursor, self.log.first
         return Batch(messages=[], next=self.cursor, lost=self.cursor - begin, gap_from=begin)
 
     async def _from_disk(self, limit: int) -> Batch:
-        entries = await self._hub.read(self.log, self.cursor, limit)
+        entries = await self._hub.blocks.read(self.log, self.cursor, limit)
         if self.cursor < self.log.first:  # trimmed while it was read
             return self._skip_trimmed()
         entries = [entry for entry in entries if entry.offset < self.log.visible]

@@ -20,6 +20,7 @@ from inngest_nb.errors import ChannelError, InngestError, TokenError
 from inngest_nb.hub.frames import notice
 from inngest_nb.realtime.tokens import TopicClaim
 from inngest_nb_server.compat.realtime.credential import PING_S, FeedMixin
+from inngest_nb_server.frames import write_texts
 
 MAX_FRAME_BYTES = 32_768
 MAX_REFUSALS = 100
@@ -78,7 +79,7 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
             for is_run, group in itertools.groupby(frames, lambda frame: frame.kind == "run"):
                 if is_run:
                     await self._caught_up()
-                await asyncio.gather(*[self.write_message(frame.text) for frame in group])
+                await write_texts(self, [frame.text for frame in group])
         except (WebSocketClosedError, StreamClosedError):
             self._closed()
 
