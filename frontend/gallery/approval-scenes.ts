@@ -91,7 +91,7 @@ export const APPROVAL_SCENES: readonly Scene[] = [
   { id: "a-refused", view, title: "Refused by the server, beside the fields", params, recording: { ...asked(), refusal }, click: "Approve" },
   { id: "a-everything", view, title: "Every kind of field", params, recording: asked(asks({ schema: EVERYTHING })) },
   { id: "a-again", view, title: "Asked again by the function", params, recording: record(again(), 80_000) },
-  { id: "a-reason", view, title: "Rejecting with a reason", params, recording: asked(asks({})), click: "Reject with" },
+  { id: "a-reason", view, title: "Rejecting with a reason", params, recording: asked(asks({})), click: "Give a reason" },
   { id: "a-kept", view, title: "Kept while disconnected", params, recording: { ...asked(asks({})), ...lost, refusal: { status: 503, body: null } }, click: "Approve" },
   { id: "a-readonly", view, title: "Read-only", params, recording: { ...asked(), readonly: true } },
   { id: "a-decided", view, title: "Answered with edits, rejected with a reason", params, recording: record(answered(), 220_000) },

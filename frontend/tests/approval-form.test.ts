@@ -65,7 +65,7 @@ describe("a form", () => {
   });
   it("rejects without a look at the form, with a reason where there is one", async () => {
     const { root, posts } = await draw(scene("a-invalid"), [OK]);
-    button(root, "Reject with a reason…").click();
+    button(root, "Give a reason…").click();
     await settle();
     const input = root.querySelector<HTMLInputElement>(".reason input");
     expect(document.activeElement).toBe(input);

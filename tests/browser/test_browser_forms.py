@@ -162,7 +162,7 @@ def _note_key(request: Request, posted: list[str]) -> None:
 
 
 def test_a_reason_reaches_the_function(asked: Notebook) -> None:
-    asked.button("Reject with a reason").click()
+    asked.button("Give a reason").click()
     asked.page.keyboard.type("Cites the wrong version.")
     asked.page.keyboard.press("Enter")
     asked.view("approval").get_by_text("“Cites the wrong version.”").wait_for()

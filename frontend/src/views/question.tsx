@@ -69,7 +69,7 @@ function Buttons({ view, form, ...shown }: Props & { form: AnswerForm | null }):
       <button type="button" class="inb-b bad s-bad" aria-disabled={!idle} onClick={() => controller.answer(view, false)}>
         {under && pending && !pending.approved ? "Rejecting…" : `Reject${when}`}
       </button>
-      {idle && <button type="button" class="inb-b text" onClick={() => setAsking(true)}>Reject with a reason…</button>}
+      {idle && <button type="button" class="inb-b text" onClick={() => setAsking(true)}>Give a reason…</button>}
       {changed > 0 && idle && <button type="button" class="inb-b text" onClick={() => controller.fill(question, null)}>Undo edits</button>}
       {next && next !== view && (
         <button type="button" class="inb-b text" onClick={() => controller.choose(next.question.key)}>Next question</button>
