@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from inngest_nb.hub.log import ChannelLog, Entry
 
 BLOCK = 512
-_BLOCK_BYTES = 1_000_000  # a block of large messages is not kept
+_BLOCK_BYTES = 1_000_000
 _KEPT = 16
 
 Read = Callable[[ChannelLog, int, int], Awaitable[list[Entry]]]
@@ -21,12 +21,13 @@ class Blocks:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._kept: OrderedDict[tuple[ChannelLog, int], list[Entry]] = OrderedDict()
+        self._large: set[int] = set()  # ids of logs of large messages: their blocks are not kept
         self._coming: dict[tuple[ChannelLog, int], asyncio.Task[list[Entry]]] = {}
 
     async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
         """Up to `limit` messages from `start` on, as far as they are in one block."""
         begin = start - start % BLOCK
-        if begin + BLOCK > log.visible:  # not whole yet
+        if begin + BLOCK > log.visible or log.id in self._large:  # not whole yet, or not worth it
             return await self._read(log, start, limit)
         key = (log, begin)
         block = self._kept.get(key)
@@ -34,8 +35,8 @@ class Blocks:
             block = await self._come(key)
         else:
             self._kept.move_to_end(key)
-        first = start - block[0].offset if block else 0
-        return block[max(0, first) : max(0, first) + limit]
+        first = max(0, start - block[0].offset) if block else 0
+        return block[first : first + limit] or await self._read(log, start, limit)
 
     async def _come(self, key: tuple[ChannelLog, int]) -> list[Entry]:
         task = self._coming.get(key)
@@ -47,7 +48,9 @@ class Blocks:
     async def _fetch(self, key: tuple[ChannelLog, int]) -> list[Entry]:
         log, begin = key
         block = await self._read(log, begin, BLOCK)
-        if len(block) == BLOCK and sum(len(entry.publish.data) for entry in block) <= _BLOCK_BYTES:
+        if sum(len(entry.publish.data) for entry in block) > _BLOCK_BYTES:
+            self._large.add(log.id)
+        elif len(block) == BLOCK:
             self._kept[key] = block
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)

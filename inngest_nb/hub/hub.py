@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
@@ -28,6 +29,7 @@ MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
 _IDLE_LOGS = 2_000
 _LATELY = 10_000
+_READ_BYTES = 4_000_000
 # Lifecycle that nobody follows may wait for company: the journal has it all, and steps must not wait for its commits.
 _PATIENT_KINDS = frozenset({"run", "step"})
 _PATIENCE_S = 0.005
@@ -216,8 +218,8 @@ class Hub:
         return log
 
     async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
-        """Messages of a log from disk."""
-        rows = await self._behind.rows(_SQL.read, (log.id, start, limit))
+        """Up to `limit` messages of a log from disk, fewer where they are large."""
+        rows = await self._behind.ask(lambda disk: _in_bounds(disk.execute(_SQL.read, (log.id, start, limit))))
         return [Entry(offset, Publish(log.name, *fields)) for offset, *fields in rows]
 
     def has(self, channel: str, topic: str, created_at: int) -> bool:
@@ -288,6 +290,17 @@ class Hub:
         await self._behind.close()
         await self._writer.close()
         self._reader.close()
+
+
+def _in_bounds(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    taken: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        taken.append(row)
+        size += len(row[2])
+        if size > _READ_BYTES:
+            break
+    return taken
 
 
 def _finish(future: asyncio.Future[None]) -> None:
