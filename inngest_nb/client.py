@@ -17,7 +17,7 @@ import pydantic
 from inngest_nb.errors import FunctionConfigInvalidError, LinkError
 from inngest_nb.event import Event
 from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
-from inngest_nb.links import ENGINES, Link, link_to, official_link
+from inngest_nb.links import ENGINES, Link, expect, link_to, official_link
 from inngest_nb.middleware import UninitializedMiddleware, instances
 from inngest_nb.options import (
     Batch,
@@ -100,6 +100,7 @@ class Inngest(HasCloudSettings):
         self.middleware = list(middleware or ())
         self.serializer = serializer
         self.realtime = ClientRealtime(self)
+        expect(self._link)
         self._cloud = CloudSettings.of(
             api_base_url=api_base_url, app_version=app_version, env=env, event_api_base_url=event_api_base_url,
             event_key=event_key, is_production=is_production, request_timeout=request_timeout, signing_key=signing_key,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from inngest_nb.links.locate import Server, find_server, label
 from inngest_nb.retention import Retention
 from inngest_nb.settings import CloudSettings
 
-__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "link_to", "official_link", "provide"]
+__all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "expect", "link_to", "official_link", "provide"]
 
 ENGINES = ("auto", "server", "embedded", "inngest")
 DEFAULT_DATA_DIR = ".inngest_nb"
 _links: dict[str, Link] = {}
 _without_engine: set[Server] = set()  # servers that "auto" has given up on: said once, and no switch in between
 _lock = threading.RLock()
+_link_of_newest: Callable[[], Link] = lambda: link_to("auto", None)  # noqa: E731  # until there is a client
 _log = logging.getLogger("inngest_nb")
 
 
@@ -104,10 +106,16 @@ def official_link(app_id: str, settings: CloudSettings, data_dir: str | Path | N
         return link
 
 
+def expect(link_of_client: Callable[[], Link]) -> None:
+    """A client was made: what is not given one means the newest, also before that has been used."""
+    global _link_of_newest  # noqa: PLW0603
+    _link_of_newest = link_of_client
+
+
 def current_link() -> Link:
-    """The link used last, or a new one as "auto" chooses it: for views that are given a channel and nothing else."""
+    """The newest link, or else that of the newest client: for views that are given a channel and nothing else."""
     with _lock:
-        return next(reversed(_links.values())) if _links else link_to("auto", None)
+        return next(reversed(_links.values())) if _links else _link_of_newest()
 
 
 def provide(link: Link | None) -> None:

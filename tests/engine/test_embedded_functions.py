@@ -21,6 +21,14 @@ from inngest_nb import links
 from inngest_nb.errors import EventInvalidError, FunctionConfigInvalidError, RunNotFoundError, SchemaError
 from tests.engine.embedded import GO, LIMIT_S, Token, chat, deadline, failure_of, statuses
 
+# -- clients -------------------------------------------------------------------------------------
+
+
+def test_what_is_made_before_the_client_is_used_means_its_engine(client: inngest_nb.Inngest) -> None:
+    found = links.current_link()
+    assert found is client._link()
+
+
 # -- handlers ------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,11 @@ def test_events_of_the_first_version_are_kept(tmp_path: Path) -> None:
     )
     assert row.fetchall() == [("01", "mine", "app/go", "{}", None, 5, None, 6, None, "key")]
     migrated.close()
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_each_migration_has_a_number_of_its_own(store: str) -> None:
+    """Of two with one number the second would never be applied."""
+    folder = files(STORES[store]).joinpath("migrations")
+    numbers = sorted(int(file.name[:4]) for file in folder.iterdir() if file.name.endswith(".sql"))
+    assert numbers == list(range(2, 2 + len(numbers)))
