@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOMNESS = (1 << 80) - 1
@@ -60,4 +61,9 @@ def encode_ulid(ms: int, randomness: int) -> str:
 
 def to_iso(us: int) -> str:
     """Microseconds since the epoch as ISO 8601 in UTC, always with six digits."""
-    return datetime.datetime.fromtimestamp(us / 1e6, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if us else ""
+    return f"{_seconds_to_iso(us // 1_000_000)}.{us % 1_000_000:06d}Z" if us else ""
+
+
+@lru_cache(maxsize=1024)  # messages of a stream share their seconds
+def _seconds_to_iso(seconds: int) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
