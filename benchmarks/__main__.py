@@ -47,6 +47,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "engine": engine.main,
     "scale": _in_child("benchmarks.scale"),
     "curve": _in_child("benchmarks.curve"),
+    "loop_lag": _in_child("benchmarks.loop_lag"),
     "history": _in_child("benchmarks.history", _history),
     "realtime": _in_child("benchmarks.realtime"),
 }

@@ -23,19 +23,26 @@ _READY_S = 30.0
 @contextlib.contextmanager
 def jupyter_server() -> Iterator[str]:
     """A Jupyter server with the extension; yields its URL."""
+    with server_process("jupyter_server") as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def server_process(module: str) -> Iterator[tuple[str, int]]:
+    """The same, started by a module; yields its URL and its process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="bench-server-") as home:
         dirs = {"HOME": home, "JUPYTER_RUNTIME_DIR": f"{home}/run", "JUPYTER_CONFIG_DIR": f"{home}/conf"}
         options = [f"--port={port}", "--ip=127.0.0.1", "--no-browser", "--allow-root", f"--ServerApp.root_dir={home}"]
-        command = [sys.executable, "-m", "jupyter_server", *options, f"--IdentityProvider.token={_TOKEN}"]
+        command = [sys.executable, "-m", module, *options, f"--IdentityProvider.token={_TOKEN}"]
         with Path(home, "log").open("w") as log:
             process = subprocess.Popen(command, env={**os.environ, **dirs}, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}/"
             _await_ready(url)
-            yield url
+            yield url, process.pid
         finally:
             process.terminate()
             process.wait(20)

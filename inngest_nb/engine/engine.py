@@ -156,13 +156,16 @@ class Engine:
             raise RunNotFoundError(f"run {run_id!r} is not known to the engine of {self.data_dir}")
         return run
 
-    def runs(
+    def run_ids(
         self, *, function: str | None = None, status: str | None = None, event_id: str | None = None, limit: int = 100
-    ) -> list[Run]:
-        """Runs, newest first."""
+    ) -> list[str]:
+        """Ids of runs, newest first."""
         filters = {"function": function, "status": status, "event_id": event_id, "limit": limit}
-        ids = self.core.journal.reader.execute(SQL.list_runs, filters).fetchall()
-        return [self.run(run_id) for (run_id,) in ids]
+        return [run_id for (run_id,) in self.core.journal.reader.execute(SQL.list_runs, filters).fetchall()]
+
+    def runs(self, **filters: Any) -> list[Run]:
+        """The same runs themselves; for a few."""
+        return [self.run(run_id) for run_id in self.run_ids(**filters)]
 
     async def cancel(self, run_id: str, reason: str | None = None) -> Run:
         """Cancel a run that has not ended; returns it once that is durable."""

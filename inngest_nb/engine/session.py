@@ -16,6 +16,7 @@ from inngest_nb.engine.lifecycle import run_state
 from inngest_nb.engine.listing import Listing
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import Run
+from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.subscriptions import Subscriptions
 from inngest_nb.engine.views import attempts, read_log, run_view, step_messages
 from inngest_nb.errors import AnswerInvalidError, ChannelError, InngestError
@@ -249,7 +250,11 @@ class Session:
         return self._state(self._engine.run(params["run_id"]))
 
     async def _runs(self, params: dict[str, Any]) -> Any:
-        return [self._state(run) for run in self._engine.runs(**params)]
+        slices, states = Slices(), list[str]()
+        for run_id in self._engine.run_ids(**params):
+            states.append(self._state(self._engine.run(run_id)))
+            await slices.breathe()
+        return states
 
     async def _result(self, params: dict[str, Any]) -> Any:
         return self._state(await self._engine.ended(params["run_id"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ class InngestApp(ExtensionApp):
         await self.host.start(list(self.functions))
         self.port.open(serverapp.web_app.settings)  # identity, authorizer, and what this extension has put there
         self.host.reached_at(self.port.url)
+        if not gc.get_freeze_count():
+            # What a server has loaded stays: the collector need not look through its 200,000 objects again and again, which
+            # takes a fifth of a second each time, on the loop of all requests.
+            gc.freeze()
 
     async def stop_extension(self) -> None:
         """Close the files; every run goes on with the next start."""

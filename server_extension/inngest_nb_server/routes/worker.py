@@ -10,11 +10,13 @@ from jupyter_server.auth.decorator import ws_authenticated
 from tornado.websocket import WebSocketClosedError
 
 from inngest_nb.engine.session import Session
+from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.wire import check_frame
 from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
 from inngest_nb_server.routes.base import Socket
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+_AT_ONCE = 32
 
 
 class WorkerSocket(Socket):
@@ -74,12 +76,18 @@ class WorkerSocket(Socket):
             return
         writing.add_done_callback(lambda done: _pass_on(done, sent))
 
-    def on_message(self, message: str | bytes) -> None:
-        """A list of messages; a peer that does not speak the protocol is cut off with the reason."""
+    async def on_message(self, message: str | bytes) -> None:
+        """A list of messages; a peer that does not speak the protocol is cut off with the reason.
+
+        A frame may hold the reports of a thousand runs: others get the loop in between, and the next frame waits.
+        """
+        slices = Slices()
         try:
             messages = check_frame(orjson.loads(message))
-            if self._session is not None:
-                self._session.receive(messages)
+            for first in range(0, len(messages), _AT_ONCE):
+                if self._session is not None:
+                    self._session.receive(messages[first : first + _AT_ONCE])
+                    await slices.breathe()
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             self.log.warning("inngest_nb: a worker sent what the protocol does not know: %r", exc)
             self.close(1002, f"not understood: {exc!r}".encode()[:120].decode(errors="ignore"))
