@@ -61,7 +61,7 @@ def test_run_all_streams_asks_and_ends_in_tables_and_a_plot(quickstart: Notebook
     assert RATE / 2 < speed < RATE * 1.5
 
     timeline = quickstart.view("timeline")
-    assert timeline.locator(".row.d1 .t").all_inner_texts() == [
+    assert timeline.locator('.row[aria-level="2"] .t').all_inner_texts() == [
         f"ask-model{len(STREAM.tokens)} tokens", "mint-confirmation", "wait-for-confirmation",
     ]  # fmt: skip
     assert timeline.get_attribute("data-inb-status") == "waiting"
