@@ -61,10 +61,11 @@ class Progress:
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
             writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
-        ack, peer = _ack(run, row), run.peer
         report = (row.hash, row.attempt)
         run.keeping.add(report)
         streamed = run.unsettled.pop(row.step_id, None)  # the attempt has ended: losing its worker voids nothing now
+        # What it streamed is settled before the body goes on: a step of the same id may stream next.
+        ack, peer = None if streamed else _ack(run, row), run.peer
 
         def kept(_: object) -> None:
             if streamed:
