@@ -40,7 +40,6 @@ Trigger = TriggerEvent | TriggerCron
 Handler = Callable[[Context], Awaitable[T]] | Callable[[ContextSync], T]
 FAILED_EVENT = "inngest/function.failed"
 INVOKED_EVENT = "inngest/function.invoked"
-MAX_RETRIES = 20
 Backoff = str | float | None
 #: When a body is entered from the top: after a crash and after long waits, or after every step as in production.
 Replay = Literal["on_resume", "always"]
@@ -242,27 +241,14 @@ class Function(Generic[T]):
 
 
 def _check(function: Function[Any]) -> None:
-    from inngest_nb.registration import check_function  # the expression language is not needed before
+    from inngest_nb.registration import check_function, check_retrying  # the expression language is not needed before
 
     where = f"function {function.local_id!r}"
     if not isinstance(function.local_id, str) or not function.local_id:
         raise FunctionConfigInvalidError(f"fn_id must be a non-empty string, not {function.local_id!r}")
     if not callable(function._handler):  # noqa: SLF001  # same module
         raise FunctionConfigInvalidError(f"{where}: the handler must be callable, not {function._handler!r}")  # noqa: SLF001
-    retries = function._retries  # noqa: SLF001
-    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= MAX_RETRIES:
-        raise FunctionConfigInvalidError(
-            f"{where}: retries must be a whole number from 0 to {MAX_RETRIES}, not {retries!r}"
-        )
-    backoff = function._backoff  # noqa: SLF001
-    if not (
-        backoff is None
-        or backoff == "inngest"
-        or (isinstance(backoff, (int, float)) and not isinstance(backoff, bool) and backoff >= 0)
-    ):
-        raise FunctionConfigInvalidError(
-            f'{where}: backoff must be None, "inngest" or a number of seconds, not {backoff!r}'
-        )
+    check_retrying(function.local_id, function._retries, function._backoff)  # noqa: SLF001
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:
         raise FunctionConfigInvalidError(f"{where}: handler and on_failure must both be async or both be sync")

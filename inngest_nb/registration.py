@@ -13,6 +13,8 @@ from inngest_nb.triggers import TriggerCron, TriggerEvent
 
 MAX_TRIGGERS, MAX_CANCELS, MAX_CONCURRENCY = 10, 5, 2
 MAX_EVENT_NAME = 255
+MAX_RETRIES = 20
+MAX_BACKOFF_S = 366 * 86_400
 DEBOUNCE_MS = (1000, 7 * 86_400_000)
 RATE_LIMIT_MAX_MS = 86_400_000
 JITTER_MS = (1000, 300_000)
@@ -39,6 +41,23 @@ def check_function(fn_id: str, *, name: str, triggers: Sequence[Trigger], option
     checker.rates(options)
     checker.durations(options)
     return checker.doubts
+
+
+def check_retrying(fn_id: str, retries: object, backoff: object) -> None:
+    """Refuse numbers that no run can be retried with; the engine asks again, as other programs may register functions.
+
+    Raises:
+        FunctionConfigInvalidError: `retries` is no whole number from 0 to 20, or `backoff` none of its forms.
+    """
+    error = _Checker(fn_id).error
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= MAX_RETRIES:
+        raise error("retries", f"must be a whole number from 0 to {MAX_RETRIES}, not {retries!r}")
+    if isinstance(backoff, (int, float)) and not isinstance(backoff, bool):
+        known = 0 <= backoff <= MAX_BACKOFF_S
+    else:
+        known = backoff is None or backoff == "inngest"
+    if not known:
+        raise error("backoff", f'must be None, "inngest" or a number of seconds up to a year, not {backoff!r}')
 
 
 class _Checker:

@@ -12,6 +12,7 @@ from inngest_nb.engine.flow.config import PLAIN, Flow, read_flow
 from inngest_nb.engine.records import StoredEvent
 from inngest_nb.errors import ExpressionError, FunctionNotFoundError
 from inngest_nb.protocol import FunctionConfig
+from inngest_nb.registration import check_retrying
 from inngest_nb.triggers import candidates
 
 DEFAULT_RETRIES = 4
@@ -40,6 +41,7 @@ class Function:
 
 def from_config(config: FunctionConfig, *, paused: bool = False) -> Function:
     """A function as its worker announced it."""
+    check_retrying(config["id"], config["retries"], config["backoff"])
     return Function(
         id=config["id"],
         app_id=config["app_id"],

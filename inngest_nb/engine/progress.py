@@ -15,6 +15,7 @@ from inngest_nb.engine.journal.journal import SQL, add_step, end_run
 from inngest_nb.engine.records import ENDED, Run, StepRow, step_row
 from inngest_nb.engine.timers import Due
 from inngest_nb.hub import Publish
+from inngest_nb.jsontext import loads
 from inngest_nb.protocol import ErrorInfo, Message
 from inngest_nb.store import Write
 from inngest_nb.store.writer import Ack
@@ -182,6 +183,7 @@ class Progress:
 
     def run_done(self, run: Run, message: Message) -> None:
         """The body returned."""
+        loads(message["output"])  # what is not JSON is refused while nothing has changed
         self.end(run, "completed", output=message["output"])
 
     def run_error(self, run: Run, message: Message) -> None:

@@ -109,14 +109,12 @@ class Writer:
         future: asyncio.Future[None] = self._loop.create_future()
 
         def done(error: InngestError | None) -> None:
-            if then is not None:
-                then(error)
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+            try:
+                if then is not None:
+                    then(error)
+            finally:  # a bug in what follows must not leave the caller waiting
+                if not future.cancelled():
+                    future.set_exception(error) if error else future.set_result(None)
 
         self.submit(writes, done, patient=patient)
         return future

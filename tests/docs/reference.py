@@ -19,7 +19,6 @@ from inngest_nb import demo, errors, experimental, middleware, options, protocol
 from inngest_nb import history as history_package
 from inngest_nb.engine import dispatch, subscriptions
 from inngest_nb.engine.flow import backoff, events
-from inngest_nb.function import MAX_RETRIES
 from inngest_nb.history import History, tables
 from inngest_nb.history.frames import HistoryFrame
 from inngest_nb.hooks import Messages, Realtime
@@ -27,6 +26,7 @@ from inngest_nb.hub import hub, subscription
 from inngest_nb.lint import Finding
 from inngest_nb.publishing import ClientRealtime
 from inngest_nb.realtime.subscription import Subscription
+from inngest_nb.registration import MAX_RETRIES
 from inngest_nb.types import SendEventsResult
 from inngest_nb.worker import steps, steps_sync
 from inngest_nb.worker.approval import Decision
