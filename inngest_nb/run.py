@@ -115,6 +115,14 @@ class Run:
         """Cancel the run, if it has not ended; returns once that is durable."""
         self._state = loads(self._link.call("cancel", {"run_id": self.id, "reason": reason}))
 
+    def retry_now(self, step: str | None = None) -> int:
+        """Make attempts that wait for the end of their backoff now: of one step, or of the whole run.
+
+        Returns how many were brought forward, once that is durable; 0 if nothing waits for its retry. An attempt that is
+        made now counts as it would have later.
+        """
+        return int(self._link.call("retry_now", {"run_id": self.id, "step": step}))
+
     def rerun(self, *, from_step: str | None = None, steps: Mapping[str, Any] | None = None) -> Run:
         """Start a new run from the same events.
 

@@ -91,6 +91,9 @@ class Source:
                 }
             case ("GET", ["runs", run_id, "steps", step_hash]):
                 return {"attempts": loads(self._link.call("attempts", {"run_id": run_id, "hash": step_hash}))}
+            case ("POST", ["runs", run_id, "retry"]):
+                step = body.get("step") if isinstance(body, dict) else None
+                return {"retried": self._link.call("retry_now", {"run_id": run_id, "step": step})}
             case ("POST", ["runs", run_id, "plan"]):
                 return {"steps": self._link.call("preview", {"run_id": run_id, **_choice(body)})}
             case ("POST", ["runs", run_id, "rerun"]):

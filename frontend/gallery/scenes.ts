@@ -123,7 +123,8 @@ function two(): Story {
   const second = new Story("01KAJ9ZZV7N2M5X9ZT3V9QK2MM", CHANNEL, "generate-response");
   second.messages[CHANNEL] = first.messages[CHANNEL] ??= [];
   second.run("running", 0).step("generate", "running", 860, null)
-    .tokens("## What is durable execution?\n\nDurable execution means that your code can stop at any point and go on later as if nothing had happened. The runtime writes down the result of each step, so that a restart", 142, 955, 9250);
+    .tokens("## What is durable execution?\n\nDurable execution means that your code can stop at any point and go on later as if nothing had happened. The runtime writes down the result of each step, so that a restart", 142, 955, 9250)
+    .put(CHANNEL, "data", "usage", { model: "llama-3.2" }, 9260, { step_id: "generate" });
   first.messages[second.run_id] = second.messages[second.run_id] ?? [];
   return first;
 }

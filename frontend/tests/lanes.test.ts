@@ -38,7 +38,7 @@ describe("a stream of two runs", () => {
     const { root } = await draw(scene("s-two"));
     expect(root.querySelector(".inb-head .inb-status")?.textContent).toBe("1 of 2 running");
     const heads = [...root.querySelectorAll(".inb-lanes .inb-runhead")].map((head) => head.textContent?.replaceAll("\u00a0", " "));
-    expect(heads[0]).toMatch(/^Completed…BED1WR39\.5 tok\/s · 412 ms · 318 tokens/);
+    expect(heads[0]).toMatch(/^Completed…BED1WRgpt-4o39\.5 tok\/s · 412 ms · 318 tokens/);
     expect(heads[1]).toMatch(/^Running…9QK2MM.*142 tokens/);
   });
   it("goes below each other and back, and marks what differs, without losing text", async () => {

@@ -23,6 +23,12 @@ describe("questions of a channel", () => {
   it("are replaced when they are published again", () =>
     expect(questions([ask(), ask({ message: "Really?" })]).map((q) => q.text)).toEqual(["Really?"]));
   it("go with the step that is rolled back", () => expect(questions([ask(), rollback(0, { step: "ask" })])).toEqual([]));
+  it("stay when another attempt, step or run is rolled back", () => {
+    for (const other of [rollback(0, { step: "ask", run: "r2" }), rollback(0, { step: "other" }), rollback(1, { step: "ask" })]) {
+      expect(questions([ask(), other])).toHaveLength(1);
+    }
+    expect(questions([ask(), rollback(0, { step: "ask" }), ask({}, { attempt: 1 }), rollback(0, { step: "ask" })])).toHaveLength(1);
+  });
   it("are nothing in odd data", () => expect(questions([{ data: null }, { data: [1] }, { data: "x" }, { kind: "rollback", data: 3 }])).toEqual([]));
 });
 

@@ -38,6 +38,17 @@ describe("a table of runs", () => {
     expect(posts[0]?.path).toMatch(/M2D5KE\/rerun$/);
     expect(root.textContent).toContain("Started again as …NEWR11");
   });
+  it("brings forward what waits for its next attempt, and offers that nowhere else", async () => {
+    const { root, posts } = await draw(scene("r-live"), [{ status: 200, body: { retried: 1 } }]);
+    const open = async (status: string): Promise<HTMLElement | undefined> => {
+      root.querySelector<HTMLElement>(`[data-status=${status}] [aria-label="More actions"]`)?.click();
+      await settle();
+      return [...root.querySelectorAll<HTMLElement>("[role=menuitem]")].find((item) => item.textContent === "Retry now");
+    };
+    expect(await open("running")).toBeUndefined();
+    (await open("retrying"))?.click();
+    expect(posts.map((post) => post.path)).toEqual([expect.stringMatching(/Z8GQ4C\/retry$/)]);
+  });
   it("says why it could not", async () => {
     const { root } = await draw(scene("r-live"), [{ status: 404, body: { error: "The function is gone." } }]);
     key(root.querySelector("[data-status=failed]"), "r");

@@ -132,6 +132,16 @@ describe("a step", () => {
   });
 });
 
+describe("a step in its backoff", () => {
+  it("is not waited for when somebody says so", async () => {
+    const { root, posts } = await draw(scene("t-retrying"), [{ status: 200, body: { retried: 1 } }]);
+    root.querySelector<HTMLElement>("[data-hash=h-generate]")?.click();
+    await settle();
+    button(root, "Retry now").click();
+    expect(posts.map((post) => post.path)).toEqual([expect.stringMatching(/\/retry$/)]);
+  });
+});
+
 describe("bars thinner than a pixel", () => {
   it("are merged by column, the worst on top", () => {
     const columns = new Columns();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NO_TOKENS, pieceOf, tokenCount, withGap, withTokens, type TokenOptions, type TokenState } from "../src/state/tokens";
+import { modelOf, NO_TOKENS, pieceOf, tokenCount, withGap, withTokens, type TokenOptions, type TokenState } from "../src/state/tokens";
 import { log, rollback, run, token, type Raw } from "./build";
 
 const ALL: TokenOptions = { topics: null, field: null, run_id: null };
@@ -76,6 +76,11 @@ describe("the rest of a channel", () => {
     [{ usage: { prompt_tokens: 5, completion_tokens: 6 }, model: "n" }, { input: 5, output: 6, model: "n" }],
     [{ input: "many" }, {}],
   ])("reads usage from %j", (data, usage) => expect(fold([{ topic: "usage", data }]).usage).toEqual(usage));
+  it.each<[string, Raw[], string | undefined]>([
+    ["of the step", [{ step: "generate", data: { model: "a" } }, { step: "other", data: { model: "b" } }], "a"],
+    ["of the run, where only one is named in it", [{ data: { model: "a" } }], "a"],
+    ["of nobody, where another step or run has named one", [{ step: "x", data: { model: "a" } }, { step: "y", data: { model: "b" } }, { run: "r2", data: { model: "c" } }], undefined],
+  ])("knows the model %s", (_, said, model) => expect(modelOf(fold([token("a"), ...said]), { run_id: "r1", step_id: "generate" })).toBe(model));
   it("counts what the log lost and goes on after it", () => {
     const state = withGap(NO_TOKENS, 40, 40);
     expect(state.lost).toBe(40);

@@ -66,6 +66,27 @@ describe("a token stream", () => {
     await settle();
     expect(root.textContent).toContain("The run was not stopped. The run is over.");
   });
+  it("does not wait for the next attempt when somebody says so", async () => {
+    const { root, posts } = await draw(scene("s-backoff"), [{ status: 200, body: { retried: 1 } }]);
+    button(root, "Retry now").click();
+    expect(posts).toMatchObject([{ path: expect.stringMatching(/^runs\/.+\/retry$/), body: { step: "h-generate" } }]);
+    await settle();
+    expect(root.textContent).not.toContain("not brought forward");
+  });
+  it("has nothing to bring forward for who may not, and says why it could not", async () => {
+    const { recording } = scene("s-backoff");
+    const watching = await draw({ ...scene("s-backoff"), recording: { ...recording, readonly: true } });
+    expect(watching.root.textContent).toContain("Next attempt");
+    for (const word of ["Retry now", "Stop the run"]) expect(() => button(watching.root, word)).toThrow();
+    const { root } = await draw(scene("s-backoff"), [{ status: 503, body: { error: "The disk is full." } }]);
+    button(root, "Retry now").click();
+    await settle();
+    expect(root.textContent).toContain("The attempt was not brought forward. The disk is full.");
+  });
+  it("names the model that wrote each of several texts", async () => {
+    const { root } = await draw(scene("s-two"));
+    expect([...root.querySelectorAll(".inb-runhead")].map((head) => /gpt-4o|llama-3\.2/.exec(head.textContent ?? "")?.[0])).toEqual(["gpt-4o", "llama-3.2"]);
+  });
   it("probes each message after it was written", async () => {
     const seen: unknown[] = [];
     vi.stubGlobal("__inbProbe", (message: { offset: number }) => seen.push([message.offset, document.querySelector(".inb-text")?.textContent?.length !== 0]));

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inngest_nb.clock import Clock
+from inngest_nb.engine import hurrying
 from inngest_nb.engine.admission import Admission
 from inngest_nb.engine.authority import Authority
 from inngest_nb.engine.bulk import Bulk
@@ -174,6 +175,10 @@ class Engine:
         assert run is not None
         self.core.progress.end(run, "cancelled", reason=reason)  # unless it has ended
         return await self.ended(run_id)
+
+    async def retry_now(self, run_id: str, step: str | None = None) -> int:
+        """Make attempts that wait for the end of their backoff now; returns how many, once that is durable."""
+        return await hurrying.retry_now(self.core, run_id, step)
 
     async def rerun(
         self, run_id: str, *, from_step: str | None, steps: dict[str, Any], resume: bool, key: str | None = None

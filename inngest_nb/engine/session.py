@@ -69,6 +69,7 @@ class Session:
             "step_messages": self._step_messages,
             "memos": self._memos,
             "rerun": self._rerun,
+            "retry_now": self._retry_now,
             "preview": self._preview,
             "pause": self._pause,
             "cancel_runs": self._cancel_runs,
@@ -270,6 +271,9 @@ class Session:
             self._publish(params)
         await hub.written()
         return None
+
+    async def _retry_now(self, params: dict[str, Any]) -> Any:
+        return await self._engine.retry_now(**params)
 
     async def _rerun(self, params: dict[str, Any]) -> Any:
         return self._state(await self._engine.rerun(**params))

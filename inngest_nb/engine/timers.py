@@ -69,6 +69,11 @@ class Timers:
         if self._handle is None or due.at < self._armed_for:
             self._arm()
 
+    def move(self, due: Due, at: int) -> None:
+        """Fire `due` at another time."""
+        self._pending.discard(due)
+        self.add(due._replace(at=at))
+
     def poke(self) -> None:
         """Look at the clock again now (it was moved)."""
         self._arm()
@@ -106,6 +111,7 @@ class Timers:
         for age in list(self._ages):
             while age.heap and age.next_at <= now:
                 due = heapq.heappop(age.heap)
-                self._pending.discard(due)
-                self._fire(due)
+                if due.kind in _CLAIMED or due in self._pending:  # else it was moved
+                    self._pending.discard(due)
+                    self._fire(due)
         self._arm()

@@ -122,6 +122,18 @@ async def test_a_run_that_completed_stays_completed(client: Client, peer: Script
     assert (await client.post(f"runs/{run['run_id']}/cancel")).body["run"]["status"] == "completed"
 
 
+async def test_a_backoff_is_not_waited_for_when_somebody_says_so(client: Client, peer: ScriptedPeer) -> None:
+    await client.send(GO)
+    run = await peer.started()
+    path = f"runs/{run['run_id']}"
+    step = peer.step_failed(run, "fetch", retry_after_ms=3_600_000.0)
+    await until(lambda: peer.engine.core.journal.steps(run["run_id"]), "the attempt is kept")
+    assert (await client.post(f"{path}/retry", {"step": "other"})).body == {"retried": 0}
+    assert (await client.post(f"{path}/retry", {"step": 3})).status == 400
+    assert (await client.post(f"{path}/retry")).body == {"retried": 1}
+    await peer.hear("step.again", hash=step, attempt=1)
+
+
 async def test_a_rerun_does_what_its_plan_says(client: Client, peer: ScriptedPeer) -> None:
     await client.send(GO)
     run = await peer.started()

@@ -31,6 +31,7 @@ EXAMPLES = {
     "runs/([^/]+)/steps/([^/]+)": ["{run}", "{step}"],
     "runs/([^/]+)/steps/([^/]+)/messages": ["{run}", "{step}"],
     "runs/([^/]+)/cancel": ["{run}"],
+    "runs/([^/]+)/retry": ["{run}"],
     "runs/([^/]+)/plan": ["{run}"],
     "runs/([^/]+)/rerun": ["{run}"],
     "channels/([^/]+)/messages": ["chat"],
@@ -252,7 +253,7 @@ class TestAuthorizer:
             "POST realtime/token",
             "POST /v1/realtime/token",
             "POST /v1/realtime/publish",
-            *(f"POST runs/([^/]+)/{what}" for what in ("cancel", "plan", "rerun")),
+            *(f"POST runs/([^/]+)/{what}" for what in ("cancel", "retry", "plan", "rerun")),
         }
         assert opened["execute"] == {"WS worker"}
         assert opened["read"] == {

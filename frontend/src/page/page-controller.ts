@@ -1,5 +1,6 @@
 /** What the page knows of the engine: its health, and the lists that stand behind its rail. */
 import { dict, number, text, type Dict } from "../wire";
+import { refusal } from "../views/act";
 import { Controller, listen, type Env } from "../views/env";
 
 export interface Health {
@@ -62,7 +63,7 @@ export class PageController extends Controller<PageState> {
     if (reply === null) return;
     const raw = dict(reply.body);
     if (reply.status !== 200) {
-      return this.update({ trouble: { status: reply.status, sentence: text(raw.error) ?? `The server answered ${reply.status}.` } });
+      return this.update({ trouble: { status: reply.status, sentence: refusal(reply) } });
     }
     const now = number(raw.now);
     if (now !== undefined) this.env.clock.heard(now, true);
@@ -90,7 +91,7 @@ export class PageController extends Controller<PageState> {
     const reply = await this.env.link.request("POST", "events", { name, data }, { "Idempotency-Key": crypto.randomUUID() }).catch(() => null);
     void this.lists();
     if (reply?.status === 200) return undefined;
-    return reply ? text(dict(reply.body).error) ?? `The server answered ${reply.status}.` : "No connection; try again.";
+    return reply ? refusal(reply) : "No connection; try again.";
   }
 
   private later(): void {

@@ -6,6 +6,7 @@ export interface Question {
   readonly key: string;
   readonly run_id: string;
   readonly step_id: string;
+  readonly attempt: number;
   readonly fn_id: string;
   readonly topic: string;
   readonly text: string;
@@ -55,7 +56,7 @@ function ask(questions: readonly Question[], message: Message, topic: string | n
   if (topic !== null ? message.topic !== topic : questionId(message.data) === undefined) return questions;
   const key = `${message.run_id}\n${questionId(message.data) ?? JSON.stringify(message.data)}`;
   const question: Question = {
-    key, run_id: message.run_id, step_id: message.step_id ?? "", fn_id: message.fn_id ?? "", topic: message.topic,
+    key, run_id: message.run_id, step_id: message.step_id ?? "", attempt: message.attempt ?? 0, fn_id: message.fn_id ?? "", topic: message.topic,
     text: asked, data: message.data, at: message.at, withdrawn: false,
   };
   return questions.some((known) => known.key === key)
@@ -66,7 +67,7 @@ function ask(questions: readonly Question[], message: Message, topic: string | n
 function takeBack(questions: readonly Question[], data: unknown): readonly Question[] {
   const rollback = parseRollback(data);
   if (!rollback) return questions;
-  return questions.filter((q) => q.run_id !== rollback.run_id || q.step_id !== rollback.step_id);
+  return questions.filter((q) => q.run_id !== rollback.run_id || q.step_id !== rollback.step_id || q.attempt !== rollback.attempt);
 }
 
 /** The wait that this question is about, once the run has registered it. */

@@ -41,6 +41,8 @@ export interface TokenState {
   /** Runs in order of first appearance on the channel, with their state where the channel said it. */
   readonly runs: ReadonlyMap<string, RunState | null>;
   readonly usage: Usage;
+  /** The same for each step that said it: by run and step. */
+  readonly usages: ReadonlyMap<string, Usage>;
   readonly lastOffset: number;
   readonly lost: number;
 }
@@ -51,7 +53,7 @@ export interface TokenOptions {
   readonly run_id: string | null;
 }
 
-export const NO_TOKENS: TokenState = { segments: [], runs: new Map(), usage: {}, lastOffset: -1, lost: 0 };
+export const NO_TOKENS: TokenState = { segments: [], runs: new Map(), usage: {}, usages: new Map(), lastOffset: -1, lost: 0 };
 
 const TEXT_FIELDS = ["token", "text", "content", "delta"];
 
@@ -70,6 +72,7 @@ interface Draft {
   readonly segments: Map<string, Segment>;
   readonly runs: Map<string, RunState | null>;
   usage: Usage;
+  usages: ReadonlyMap<string, Usage>;
   lastOffset: number;
 }
 
@@ -78,6 +81,7 @@ export function withTokens(state: TokenState, messages: readonly Message[], opti
     segments: new Map(state.segments.map((segment) => [segment.key, segment])),
     runs: new Map(state.runs),
     usage: state.usage,
+    usages: state.usages,
     lastOffset: state.lastOffset,
   };
   const times = new Map<string, number[]>();
@@ -88,7 +92,7 @@ export function withTokens(state: TokenState, messages: readonly Message[], opti
     apply(draft, times, message, options);
   }
   for (const key of times.keys()) flushTimes(draft, times, key);
-  return { ...state, segments: [...draft.segments.values()], runs: draft.runs, usage: draft.usage,
+  return { ...state, segments: [...draft.segments.values()], runs: draft.runs, usage: draft.usage, usages: draft.usages,
     lastOffset: draft.lastOffset };
 }
 
@@ -106,7 +110,7 @@ function apply(draft: Draft, times: Map<string, number[]>, message: Message, opt
 }
 
 function addPiece(draft: Draft, times: Map<string, number[]>, message: Message, options: TokenOptions): void {
-  draft.usage = withUsage(draft.usage, message.data);
+  noteUsage(draft, message);
   if (options.topics !== null && !options.topics.includes(message.topic)) return;
   const piece = pieceOf(message.data, options.field);
   if (piece === undefined) return;
@@ -180,16 +184,33 @@ function noteRun(draft: Draft, data: unknown): void {
   if (run) draft.runs.set(run.run_id, run);
 }
 
+function noteUsage(draft: Draft, message: Message): void {
+  const said = usageIn(message.data);
+  if (said === undefined) return;
+  const key = usageKey(message.run_id, message.step_id);
+  draft.usage = { ...draft.usage, ...said };
+  draft.usages = new Map(draft.usages).set(key, { ...draft.usages.get(key), ...said });
+}
+
+const usageKey = (run_id = "", step_id = ""): string => `${run_id}\n${step_id}`;
+
+/** The model that wrote a text, where its step or its run has said it. */
+export function modelOf(state: TokenState, { run_id, step_id }: Pick<Segment, "run_id" | "step_id">): string | undefined {
+  const own = state.usages.get(usageKey(run_id, step_id))?.model;
+  if (own !== undefined) return own;
+  const models = new Set([...state.usages].filter(([key]) => key.startsWith(usageKey(run_id))).map(([, usage]) => usage.model));
+  return models.size === 1 ? [...models][0] : undefined; // of several nobody knows which
+}
+
 /** Token counts and model name, in the spellings that model libraries use. */
-function withUsage(usage: Usage, data: unknown): Usage {
-  if (!isDict(data)) return usage;
+function usageIn(data: unknown): Usage | undefined {
+  if (!isDict(data)) return undefined;
   const found = isDict(data.usage) ? data.usage : data;
   const input = figure(found, ["input_tokens", "prompt_tokens", "input"]);
   const output = figure(found, ["output_tokens", "completion_tokens", "output"]);
   const model = nonEmpty(data.model) ?? nonEmpty(dict(data.usage).model);
-  if (input === undefined && output === undefined && model === undefined) return usage;
+  if (input === undefined && output === undefined && model === undefined) return undefined;
   return {
-    ...usage,
     ...(input === undefined ? {} : { input }),
     ...(output === undefined ? {} : { output }),
     ...(model === undefined ? {} : { model }),

@@ -8,6 +8,7 @@ import {
   askedAgain, isSettled, isShown, NO_QUESTIONS, viewQuestion, withQuestions,
   type Pending, type Question, type QuestionState, type QuestionView,
 } from "../state/questions";
+import { refusal } from "./act";
 import { keep, recall } from "./answer-store";
 import { Controller, listen, type Env } from "./env";
 import { RunFollower } from "./follower";
@@ -168,7 +169,7 @@ export class ApprovalController extends Controller<ApprovalState> {
     if (reply.status === DOES_NOT_FIT) return this.refuse(question.key, parseProblems(dict(reply.body).errors));
     if (reply.status === FORBIDDEN) this.set({ ...this.state, allowed: (await this.env.link.mayWrite?.()) ?? true });
     this.setPending(question.key, reply.status >= 400
-      ? { ...pending, phase: "refused", sentence: text(dict(reply.body).error) ?? `The server answered ${reply.status}.` }
+      ? { ...pending, phase: "refused", sentence: refusal(reply) }
       : { ...pending, phase: "sent" });
   }
 

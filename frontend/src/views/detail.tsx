@@ -28,8 +28,9 @@ type Tab = "Output" | "Input" | "Error" | "Messages" | "Attempts";
 export function StepDetail({ controller, name, attempts, now }: DetailProps): JSX.Element | null {
   const step = attempts.at(-1);
   if (!step) return null;
-  const { details, rerun } = controller.state;
+  const { details, rerun, allowed, hurrying } = controller.state;
   const detail = details.get(name);
+  const connection = connectionOf(controller.env, false);
   const { run_id, hash } = controller.placeOf(name);
   if (rerun === name) {
     return (
@@ -44,7 +45,10 @@ export function StepDetail({ controller, name, attempts, now }: DetailProps): JS
       <h4>
         {step.step_id}
         <span class="muted mono">{opName(step.op)}</span>
-        {controller.state.allowed && !connectionOf(controller.env, false).stale && (
+        {allowed && connection.live && step.status === "retrying" && (step.retry_at ?? 0) > now && (
+          <button type="button" class="inb-b small" aria-disabled={hurrying} onClick={() => void controller.retry(name)}>{hurrying ? "Retrying…" : "Retry now"}</button>
+        )}
+        {allowed && !connection.stale && (
           <button type="button" class="inb-b small" onClick={() => controller.update({ rerun: name })}>Rerun from here…</button>
         )}
         <IconButton icon="close" label="Close the details" onClick={() => controller.select(null)} />

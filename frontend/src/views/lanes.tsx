@@ -6,7 +6,7 @@ import { liveRate } from "../state/rates";
 import type { RunModel } from "../state/run";
 import { laneText, wordDifference, type Lane, type Piece } from "../state/lanes";
 import { isWriting, overallRate, runElapsed, streamStatus, timeToFirst } from "../state/stream-status";
-import { newest, tokenCount } from "../state/tokens";
+import { modelOf, newest, tokenCount } from "../state/tokens";
 import { STATUS } from "../status";
 import { personTest } from "./people";
 import { FollowTail } from "./scroll";
@@ -87,10 +87,13 @@ export function laneName(lane: Lane, lanes: readonly Lane[]): string {
 function LaneHead({ controller, lane, lanes, now, live }: LanesProps & { lane: Lane }): JSX.Element {
   const model = controller.followers.get(lane.run_id)?.model;
   const status = streamStatus(lane.segments, model, personTest(controller.env), now);
+  const segment = newest(lane.segments);
+  const wrote = segment && modelOf(controller.state.tokens, segment);
   return (
     <div class="inb-runhead">
       <StatusWord status={status} live={live} />
       <span class="mono muted" title={`${lane.run_id} ${lane.topic}`}>{laneName(lane, lanes)}</span>
+      {wrote && <span class="muted opt" title="The model that wrote this">{wrote}</span>}
       <span class="end">{laneFigures(lane, model, now, live && status === STATUS.running)}</span>
     </div>
   );

@@ -2,6 +2,7 @@
 import { dict, number, parseMessages, text, type Message } from "../wire";
 import { extended, fits, isPlain, NO_STRETCH, parseSearch, searchQuery, topicOf, type Filter, type Gap, type Stretch } from "../state/feed";
 import { NO_RATES, withPieces, type Rates } from "../state/rates";
+import { refusal } from "./act";
 import { Controller, listen, type Env } from "./env";
 
 export interface FeedState {
@@ -119,7 +120,7 @@ export class MessageFeedController extends Controller<FeedState> {
     if (generation !== this.generation) return;
     const raw = dict(reply?.body);
     if (reply?.status !== 200 || !Array.isArray(raw.messages)) {
-      const why = reply && reply.status !== 200 ? text(raw.error) ?? `The server answered ${reply.status}.` : undefined;
+      const why = reply && reply.status !== 200 ? refusal(reply) : undefined;
       return this.update({ loading: null, known: true, ...(why === undefined ? {} : { problem: why }) });
     }
     const reached = number(raw.reached) ?? 0;

@@ -1,5 +1,6 @@
 /** Planning a rerun: from which step on, with which outputs edited, and what that would do with every step. */
 import { dict, number, text } from "../wire";
+import { refusal } from "./act";
 import { Controller, type Env } from "./env";
 import { jsonText } from "./json";
 
@@ -119,7 +120,7 @@ export class RerunController extends Controller<RerunState> {
   }
 
   private fail(what: string, reply: { status: number; body: unknown } | null): void {
-    const why = reply ? text(dict(reply.body).error) ?? `The server answered ${reply.status}.` : "No connection; try again.";
+    const why = reply ? refusal(reply) : "No connection; try again.";
     this.set({ ...this.state, problem: `${what} ${why}` });
   }
 }

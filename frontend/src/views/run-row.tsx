@@ -89,7 +89,7 @@ function RowActions({ controller, id, model, status }: RowProps & { status: Stat
           ? <IconButton icon="stop" label={busy ? "Cancelling…" : "Cancel run"} disabled={busy} onClick={() => controller.cancel(id)} />
           : <IconButton icon="retry" label={busy ? "Starting…" : "Rerun"} disabled={busy} onClick={() => void controller.again(id)} />}
       <IconButton icon="more" label="More actions" pressed={menu} onClick={() => setMenu(!menu)} />
-      {menu && <Menu controller={controller} id={id} model={model} close={() => setMenu(false)} />}
+      {menu && <Menu controller={controller} id={id} model={model} retrying={status.glyph === "retry"} close={() => setMenu(false)} />}
     </>
   );
 }
@@ -106,9 +106,10 @@ function Confirm({ controller, id, model }: Pick<RowProps, "controller" | "id" |
   );
 }
 
-function Menu({ controller, id, model, close }: Pick<RowProps, "controller" | "id" | "model"> & { close: () => void }): JSX.Element {
+function Menu({ controller, id, model, retrying, close }: Pick<RowProps, "controller" | "id" | "model"> & { retrying: boolean; close: () => void }): JSX.Element {
   const items: [string, (() => void) | null][] = [
     [controller.state.open === id ? "Close" : "Open", () => controller.toggleOpen(id)],
+    ["Retry now", retrying ? () => controller.retry(id) : null],
     ["Rerun", () => void controller.again(id)],
     ["Rerun from step…", model.steps.size ? () => controller.update({ rerun: id, open: null, current: id }) : null],
     ["Cancel run", canCancel(model) ? () => controller.cancel(id) : null],

@@ -2,6 +2,7 @@
 import { dict, text, type Message } from "../wire";
 import { EVERYTHING, fresh, NO_LIST, pageQuery, parsePage, withChanges, withPage, type Query, type RunList } from "../state/runlist";
 import type { RunModel } from "../state/run";
+import { act, refusal } from "./act";
 import { Controller, listen, type Env } from "./env";
 import { TimelineController } from "./timeline-controller";
 
@@ -145,20 +146,20 @@ export class RunTableController extends Controller<RunTableState> {
     for (const id of ids) await this.post(id, what, what === "cancel" ? "A run was not cancelled." : "A run was not started again.", {});
   }
 
+  /** Does not wait for the end of a run's backoffs. */
+  retry(id: string): void {
+    void this.post(id, "retry", "The attempt was not brought forward.", {});
+  }
+
   private async post(id: string, what: string, failure: string, body?: object): Promise<unknown> {
     this.update({ busy: new Set(this.state.busy).add(id) });
-    const reply = await this.env.link.request("POST", `runs/${encodeURIComponent(id)}/${what}`, body).catch(() => null);
+    const done = await act(this.env.link, id, what, failure, body);
     const busy = new Set(this.state.busy);
     busy.delete(id);
     const { problem: _, ...state } = { ...this.state, busy };
     this.refreshSoon(0);
-    if (reply && reply.status < 400) {
-      this.set(state);
-      return reply.body;
-    }
-    const why = reply ? text(dict(reply.body).error) ?? `The server answered ${reply.status}.` : "No connection; try again.";
-    this.set({ ...state, problem: `${failure} ${why}` });
-    return null;
+    this.set(done.problem === undefined ? state : { ...state, problem: done.problem });
+    return done.problem === undefined ? done.body : null;
   }
 
   private between(id: string): string[] {
@@ -218,7 +219,7 @@ export class RunTableController extends Controller<RunTableState> {
       const { unread: _, ...state } = this.state;
       return this.set({ ...state, list: withPage(this.state.list, page) });
     }
-    if (reply) this.update({ unread: text(dict(reply.body).error) ?? `The server answered ${reply.status}.` });
+    if (reply) this.update({ unread: refusal(reply) });
   }
 }
 

@@ -143,7 +143,7 @@ export interface BannerProps {
   readonly role: Role;
   readonly icon: IconName;
   readonly children: ComponentChildren;
-  readonly action?: { readonly label: string; readonly run: () => void } | undefined;
+  readonly action?: { readonly label: string; readonly run: () => void; readonly disabled?: boolean } | undefined;
 }
 
 export function Banner({ role, icon, children, action }: BannerProps): JSX.Element {
@@ -151,7 +151,7 @@ export function Banner({ role, icon, children, action }: BannerProps): JSX.Eleme
     <div class={`inb-note s-${role}`} role="status">
       <Icon name={icon} small />
       <span>{children}</span>
-      {action && <button type="button" class="inb-b small" onClick={action.run}>{action.label}</button>}
+      {action && <button type="button" class="inb-b small" aria-disabled={action.disabled} onClick={() => action.disabled || action.run()}>{action.label}</button>}
     </div>
   );
 }

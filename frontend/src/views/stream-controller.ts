@@ -1,7 +1,8 @@
 /** The life of a token stream: its channel, the runs that publish to it, and the button that stops them. */
-import { dict, isTerminal, parseMessages, parseSnapshot, text, type Message } from "../wire";
+import { dict, isTerminal, parseMessages, parseSnapshot, text, type Message, type StepState } from "../wire";
 import { areParallel, type Lane } from "../state/lanes";
 import { NO_TOKENS, withGap, withTokens, type TokenOptions, type TokenState } from "../state/tokens";
+import { act, retryNow } from "./act";
 import { Controller, listen, type Env } from "./env";
 import { RunFollower } from "./follower";
 
@@ -22,6 +23,10 @@ export function streamParams(params: unknown): StreamParams {
 export interface StreamState {
   readonly tokens: TokenState;
   readonly stopping: boolean;
+  /** The reader does not want to wait for the next attempt. */
+  readonly hurrying: boolean;
+  /** Whether this person has the right to stop and to retry. */
+  readonly allowed: boolean;
   /** Several texts beside each other; null where the reader has not said and the texts decide. */
   readonly beside: boolean | null;
   readonly differ: boolean;
@@ -41,7 +46,8 @@ export class StreamController extends Controller<StreamState> {
   private caughtUpTo = Infinity;
 
   constructor(env: Env, readonly params: StreamParams, initial: unknown) {
-    super(env, { tokens: NO_TOKENS, stopping: false, beside: null, differ: false });
+    super(env, { tokens: NO_TOKENS, stopping: false, hurrying: false, allowed: true, beside: null, differ: false });
+    void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.set({ ...this.state, allowed }));
     this.own(env.facts.onChange(() => this.changed()));
     const saved = dict(initial);
     const one = parseSnapshot(saved.run);
@@ -72,8 +78,17 @@ export class StreamController extends Controller<StreamState> {
     if (!run || this.state.stopping) return;
     const { problem: _, ...rest } = this.state;
     this.set({ ...rest, stopping: true });
-    const sentence = await this.cancel(run.run_id);
-    this.set({ ...this.state, stopping: false, ...(sentence === undefined ? {} : { problem: sentence }) });
+    const { problem } = await act(this.env.link, run.run_id, "cancel", "The run was not stopped.");
+    this.set({ ...this.state, stopping: false, ...(problem === undefined ? {} : { problem }) });
+  }
+
+  /** Does not wait for the end of a backoff. */
+  async retry({ run_id, hash }: StepState): Promise<void> {
+    if (this.state.hurrying) return;
+    const { problem: _, ...rest } = this.state;
+    this.set({ ...rest, hurrying: true });
+    const problem = await retryNow(this.env.link, run_id || (this.current?.run_id ?? ""), hash);
+    this.set({ ...this.state, hurrying: false, ...(problem === undefined ? {} : { problem }) });
   }
 
   look(change: Partial<Pick<StreamState, "beside" | "differ">>): void {
@@ -89,16 +104,6 @@ export class StreamController extends Controller<StreamState> {
     super.dispose();
     this.leave?.();
     for (const follower of this.followers.values()) follower.dispose();
-  }
-
-  private async cancel(run_id: string): Promise<string | undefined> {
-    try {
-      const reply = await this.env.link.request("POST", `runs/${encodeURIComponent(run_id)}/cancel`);
-      if (reply.status < 400) return undefined;
-      return `The run was not stopped. ${text(dict(reply.body).error) ?? `The server answered ${reply.status}.`}`;
-    } catch {
-      return "The run was not stopped: no connection. Try again when the stream is live.";
-    }
   }
 
   private join(): void {

@@ -15,7 +15,7 @@ import { openQuestion, personTest, timeLeft } from "./people";
 import { Lanes } from "./lanes";
 import { FollowTail } from "./scroll";
 import {
-  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type Figure,
+  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type BannerProps, type Figure,
 } from "./shell";
 import type { StreamController } from "./stream-controller";
 import { FailedEnd, SegmentText, Sparkline, StreamFoot } from "./stream-parts";
@@ -96,7 +96,7 @@ function StreamHead(shown: Shown): JSX.Element {
         <>
           <LaneButtons {...shown} />
           {segments.length > 0 && <CopyButton label="Copy as Markdown" text={() => markdown(segments)} />}
-          {open && connection.value !== "saved" && (
+          {open && connection.value !== "saved" && controller.state.allowed && (
             <IconButton icon="stop" label={controller.state.stopping ? "Stopping…" : "Stop the run"}
               disabled={controller.state.stopping || !connection.live} onClick={() => void controller.stop()} />
           )}
@@ -167,17 +167,24 @@ function attemptFigure(model: RunModel | undefined): Figure | null {
   return { value: `attempt ${current} of ${step.max_attempts}` };
 }
 
-function StateBanner({ env, model, now }: Shown): JSX.Element | null {
+function StateBanner({ controller, connection, env, model, now }: Shown): JSX.Element | null {
   const question = openQuestion(env, model);
   if (question) return <QuestionBanner {...question} now={now} />;
   const retrying = model && openSteps(model).find((step) => step.status === "retrying");
   if (!retrying || retrying.retry_at === undefined) return null;
   const length = retrying.ended_at === undefined ? "" : ` (backoff ${format.nominal(retrying.retry_at - retrying.ended_at)})`;
   return (
-    <Banner role="bad" icon="retry">
+    <Banner role="bad" icon="retry" action={retryAction(controller, connection, retrying, now)}>
       Next attempt <strong>{format.backoff(retrying.retry_at - now)}</strong>{length}
     </Banner>
   );
+}
+
+/** Whoever may change the run need not wait for the next attempt; once it is due there is nothing to bring forward. */
+function retryAction(controller: StreamController, connection: Connection, step: StepState, now: number): BannerProps["action"] {
+  const { hurrying, allowed } = controller.state;
+  if (!allowed || !connection.live || (step.retry_at ?? 0) <= now) return undefined;
+  return { label: hurrying ? "Retrying…" : "Retry now", disabled: hurrying, run: () => void controller.retry(step) };
 }
 
 function QuestionBanner({ step, fact, now }: { step: StepState; fact: { text: string; reveal(): void } | undefined; now: number }): JSX.Element {

@@ -2,6 +2,7 @@
 import { dict, parseFailure, parseMessages, parseRun, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
 import { currentSteps, type RunModel } from "../state/run";
 import type { Row } from "../state/rows";
+import { act, retryNow } from "./act";
 import { Controller, listen, type Env } from "./env";
 import { RunFollower } from "./follower";
 
@@ -13,6 +14,8 @@ export interface TimelineState {
   readonly zoom: number;
   readonly pan: number;
   readonly stopping: boolean;
+  /** The reader does not want to wait for the next attempt. */
+  readonly hurrying: boolean;
   readonly problem?: string;
   readonly details: ReadonlyMap<string, Detail>;
   /** What is searched for among the names of steps; null while nobody searches. */
@@ -42,7 +45,7 @@ export interface Detail {
 }
 
 const CLOSED: TimelineState = {
-  toggled: new Set(), selected: null, fold: true, table: false, zoom: 1, pan: 0, stopping: false, details: new Map(),
+  toggled: new Set(), selected: null, fold: true, table: false, zoom: 1, pan: 0, stopping: false, hurrying: false, details: new Map(),
   find: null, heard: 0, rerun: null, started: null, allowed: true,
 };
 
@@ -161,12 +164,21 @@ export class TimelineController extends Controller<TimelineState> {
   async stop(): Promise<void> {
     if (this.state.stopping) return;
     this.update({ stopping: true });
-    const path = `runs/${encodeURIComponent(this.run_id)}/cancel`;
-    const reply = await this.env.link.request("POST", path).catch(() => null);
-    const { problem: _, ...state } = { ...this.state, stopping: false };
-    if (reply && reply.status < 400) return this.set(state);
-    const why = reply ? text(dict(reply.body).error) ?? `The server answered ${reply.status}.` : "No connection; try again.";
-    this.set({ ...state, problem: `The run was not cancelled. ${why}` });
+    const { problem } = await act(this.env.link, this.run_id, "cancel", "The run was not cancelled.");
+    this.concluded({ stopping: false }, problem);
+  }
+
+  /** Does not wait for the end of a step's backoff. */
+  async retry(key: string): Promise<void> {
+    if (this.state.hurrying) return;
+    const { run_id, hash } = this.placeOf(key);
+    this.update({ hurrying: true });
+    this.concluded({ hurrying: false }, await retryNow(this.env.link, run_id, hash));
+  }
+
+  private concluded(change: Partial<TimelineState>, problem: string | undefined): void {
+    const { problem: _, ...state } = { ...this.state, ...change };
+    this.set(problem === undefined ? state : { ...state, problem });
   }
 
   private runChanged(messages: readonly Message[]): void {

@@ -43,6 +43,12 @@ UPDATE runs SET parked = 0 WHERE id = ? AND parked = 1;
 -- retry_run: the body will be entered again
 UPDATE runs SET attempt = ?, wake_at = ?, error = ? WHERE id = ? AND ended_at IS NULL;
 
+-- hurry_step: its next attempt is not waited for
+UPDATE steps SET retry_at = ? WHERE run_id = ? AND hash = ? AND attempt = ? AND status = 'retrying';
+
+-- hurry_run: the same for the body
+UPDATE runs SET wake_at = ? WHERE id = ? AND ended_at IS NULL AND wake_at IS NOT NULL;
+
 -- end_run: the first finaliser wins
 UPDATE runs SET status = ?, ended_at = ?, output = ?, error = ?, reason = ?, wake_at = NULL WHERE id = ? AND ended_at IS NULL;
 

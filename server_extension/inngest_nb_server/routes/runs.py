@@ -67,6 +67,20 @@ class CancelHandler(Handler):
         self.answer({"run": self.state(run)})
 
 
+class RetryHandler(Handler):
+    """Not waiting for a backoff."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run_id: str) -> None:
+        """Make what waits for its next attempt now, of the step {"step": id or hash} or of the whole run."""
+        body = (self.json_body() if self.request.body else None) or {}
+        step = body.get("step") if isinstance(body, dict) else 0
+        if not isinstance(step, str | None):
+            raise web.HTTPError(400, reason='a retry is {"step": step id, hash or null}')
+        self.answer({"retried": await self.engine.retry_now(run_id, step)})
+
+
 class ForkHandler(Handler):
     """What planning and starting a rerun have in common: which steps are kept, and with which outputs."""
 
@@ -141,6 +155,7 @@ ROUTES = [
     (r"runs/([^/]+)/steps/([^/]+)", StepHandler),
     (r"runs/([^/]+)/steps/([^/]+)/messages", StepMessagesHandler),
     (r"runs/([^/]+)/cancel", CancelHandler),
+    (r"runs/([^/]+)/retry", RetryHandler),
     (r"runs/([^/]+)/plan", PlanHandler),
     (r"runs/([^/]+)/rerun", RerunHandler),
     (r"channels/([^/]+)/messages", MessagesHandler),
