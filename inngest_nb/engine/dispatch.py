@@ -6,6 +6,7 @@ import os
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,7 @@ from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.peers import Peer
-from inngest_nb.engine.records import ENDED, Run, StepRow
+from inngest_nb.engine.records import ENDED, Run
 from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.throttled import Throttled
 from inngest_nb.engine.timers import Due
@@ -22,6 +23,7 @@ from inngest_nb.protocol import ErrorInfo, Message
 
 GRACE_S = 3.0
 _MEMOS = ("completed", "timed_out", "failed")
+_PLACE = attrgetter("place")
 _HOST = socket.gethostname()
 
 
@@ -219,7 +221,7 @@ class Dispatch:
             "attempt": run.attempt, "max_attempts": max_attempts,
             "memos": memos, "errors": errors, "waiting": waiting,
             "retrying": {h: n for h, n in retrying.items() if h not in memos and h not in errors},
-            "limited": bool(run.slots), "order": [row.hash for row in sorted(rows, key=_ended) if row.status in _MEMOS],
+            "limited": bool(run.slots), "order": [row.hash for row in sorted(rows, key=_PLACE) if row.status in _MEMOS],
         }  # fmt: skip
 
     def release(self, run: Run) -> None:
@@ -279,10 +281,6 @@ class Dispatch:
             holder = run.peer
             if holder is not None and not holder.connected and is_dead(holder):
                 self._abandon(holder)
-
-
-def _ended(row: StepRow) -> tuple[int, int]:
-    return (row.ended_at or 0, row.index)
 
 
 def is_dead(peer: Peer) -> bool:

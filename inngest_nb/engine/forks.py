@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from inngest_nb.engine.core import Core
@@ -58,7 +59,8 @@ class Forks:
         about = {"forked_from": run.id, "forked_at_step": from_step, "fresh": not kept, "wake_at": None, "steps": None}
         plan = Plan(run.event)
         fork = self._core.admission.add_run(function, run.events, plan, **about)
-        plan.writes += [add_step(fork.id, row, row.code_hash) for row in kept]
+        for place, row in enumerate(kept, -len(kept)):  # before all that the new run will do
+            plan.writes.append(add_step(fork.id, replace(row, seq=place), row.code_hash))
         if key is not None:
             until_ns = (self._core.clock.now() + _REMEMBERED_US) * 1000
             self._core.admission.state.put_with(
@@ -81,20 +83,20 @@ class Forks:
         outputs = {_one(run, good, step, "completed step").hash: _text(step, edits[step]) for step in edits}
         if from_step is not None:
             first = _one(run, rows, from_step, "step")
-            begin = min((row.started_at, row.index) for row in rows if row.hash == first.hash)
-            good = [row for row in good if _ended(row) < begin and row.hash != first.hash]
+            good = [row for row in good if row.hash != first.hash and (not _is_over(first) or row.place < first.place)]
             _check_reach(from_step, outputs, good)
         elif edits:
-            last = max(_ended(row) for row in good if row.hash in outputs)
-            good = [row for row in good if _ended(row) <= last]
+            last = max(row.place for row in good if row.hash in outputs)
+            good = [row for row in good if row.place <= last]
         elif not resume:
             return []
+        good.sort(key=attrgetter("place"))
         return [replace(row, output=outputs.get(row.hash, row.output)) for row in good]
 
 
-def _ended(row: StepRow) -> tuple[int, int]:
-    """When the step ended; of two at the same microsecond the one that the body met first."""
-    return (row.ended_at or 0, row.index)
+def _is_over(row: StepRow) -> bool:
+    """Whether the last attempt of a step has given the body something, or was given up by it."""
+    return row.status in (*GOOD, "failed") or (row.status == "cancelled" and row.seq is not None)
 
 
 def _one(run: Run, rows: list[StepRow], named: str, what: str) -> StepRow:

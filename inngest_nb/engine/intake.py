@@ -188,8 +188,8 @@ class Intake:
             if is_cancel(wait):
                 plan.writes.append(plan_cancel(wait, event))
             else:
-                now = event.received_at
-                plan.writes += end_wait(*wait.id, now=now, status="completed", output=memo, event_id=event.id)
+                now, seq = event.received_at, next(self._core.journal.places)
+                plan.writes += end_wait(*wait.id, now=now, seq=seq, status="completed", output=memo, event_id=event.id)
         if key is not None:
             self._remember(key, event.id)
         return plan

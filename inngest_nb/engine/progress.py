@@ -56,11 +56,11 @@ class Progress:
         else:
             status = "failed" if retry_at is None else "retrying"
         row = step_row(message, status=status, ended_at=message["ended_at"], retry_at=retry_at)
-        writes: list[Write] = [add_step(run.id, row, message.get("code_hash"))]
+        beside: list[Write] = []
         publish = message.get("publish")
         if publish is not None and status == "completed":
             parcel = {**publish, "run_id": run.id, "fn_id": run.fn_id, "step_id": row.step_id}
-            writes.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
+            beside.append((SQL.add_outbox, (f"{run.id}:{row.hash}", orjson.dumps(parcel).decode())))
 
         report = (row.hash, row.attempt)
         run.keeping.add(report)
@@ -76,11 +76,15 @@ class Progress:
             self._step_kept(run, message, row, function, told=told)
             self._core.dispatch.kept(run, report)
 
+        def write(_: object = None) -> None:
+            row.seq = next(self._core.journal.places)
+            step = add_step(run.id, row, message.get("code_hash"))
+            self._core.journal.submit([step, *beside], kept, patient=True, ack=ack)
+
         if streamed:  # what it streamed is on disk before its end is: no crash can leave half a text
-            after = self._core.hub.written()
-            after.add_done_callback(lambda _: self._core.journal.submit(writes, kept, patient=True, ack=ack))
+            self._core.hub.written().add_done_callback(write)
         else:
-            self._core.journal.submit(writes, kept, patient=True, ack=ack)
+            write()
 
     def _known(self, run: Run, message: Message) -> bool:
         """A report that is repeated after a reconnect: what is in the journal of it is answered once more."""

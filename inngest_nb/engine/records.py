@@ -127,6 +127,12 @@ class StepRow:
     error: str | None
     retry_at: int | None
     code_hash: str | None = None
+    seq: int | None = None  # its end's place among all ends; None: it has not ended, or an older version wrote it
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where its end comes among those of its run."""
+        return (self.seq or 0, self.ended_at or 0, self.index)
 
 
 def step_row(message: Message, *, status: str, ended_at: int | None, retry_at: int | None = None) -> StepRow:

@@ -90,8 +90,7 @@ class Waiting:
         wait = (run.id, message["hash"])
         event = earlier_match(self._core, run, message) if message.get("since") == "run" else None
         if event is not None and self._core.waits.discard(wait):
-            now = self._core.clock.now()
-            writes = end_wait(*wait, now=now, status="completed", output=event.as_text(), event_id=event.id)
+            writes = self._end_of(wait, status="completed", output=event.as_text(), event_id=event.id)
             self._core.spawn(self._over(wait, writes))
 
     def dropped(self, run: Run, message: Message) -> None:
@@ -100,7 +99,8 @@ class Waiting:
         run.open_waits.discard(message["hash"])
         self._core.waits.discard(wait)
         self._invoking.discard(wait)
-        self._core.journal.keep([(SQL.drop_wait_step, (now, *wait)), (SQL.drop_wait, (now, *wait))])
+        seq = next(self._core.journal.places)
+        self._core.journal.keep([(SQL.drop_wait_step, (now, seq, *wait)), (SQL.drop_wait, (now, *wait))])
         row = step_row(message, status="cancelled", ended_at=now)
         self._core.lifecycle.step_changed(run, row, self._core.functions.get(run.fn_id))
 
@@ -190,17 +190,16 @@ class Waiting:
     def due(self, due: Due) -> None:
         """A sleep is over, or what was waited for did not come in time."""
         wait = (due.run_id, due.hash)
-        now = self._core.clock.now()
         if due.kind == "sleep":
-            writes = end_wait(*wait, now=now, status="completed", output="null")
+            writes = self._end_of(wait, status="completed", output="null")
         elif due.kind == "invoke":
             if wait not in self._invoking:
                 return
             self._invoking.discard(wait)
             error = {"name": "InngestInvokeTimeoutError", "message": _TIMED_OUT, "stack": None}
-            writes = end_wait(*wait, now=now, status="failed", output=None, error=orjson.dumps(error).decode())
+            writes = self._end_of(wait, status="failed", error=orjson.dumps(error).decode())
         elif self._core.waits.discard(wait):
-            writes = end_wait(*wait, now=now, status="timed_out", output="null")
+            writes = self._end_of(wait, status="timed_out", output="null")
         else:
             return
         self._core.spawn(self._over(wait, writes))
@@ -215,15 +214,26 @@ class Waiting:
         if wait not in self._invoking:
             return []
         self._invoking.discard(wait)
-        now = child.ended_at or self._core.clock.now()
         if child.status == "completed":
-            return end_wait(*wait, now=now, status="completed", output=child.output)
+            return self._end_of(wait, status="completed", output=child.output)
         if child.status == "cancelled":
             told = f"the invoked run {child.id} of {child.fn_id} was cancelled"
             error = orjson.dumps({"name": "InvokeCancelled", "message": told, "stack": None}).decode()
         else:
             error = child.error or "{}"
-        return end_wait(*wait, now=now, status="failed", output=None, error=error)
+        return self._end_of(wait, status="failed", error=error)
+
+    def _end_of(
+        self,
+        wait: WaitId,
+        *,
+        status: str,
+        output: str | None = None,
+        error: str | None = None,
+        event_id: str | None = None,
+    ) -> list[Write]:
+        now, seq = self._core.clock.now(), next(self._core.journal.places)
+        return end_wait(*wait, now=now, seq=seq, status=status, output=output, error=error, event_id=event_id)
 
     def answered(self, child: Run) -> None:
         """The end of an invoked run, with what it means to the caller, is in the journal."""

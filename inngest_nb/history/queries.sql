@@ -39,13 +39,13 @@ r.ended_at IS NOT NULL;
 -- traced_steps: every attempt of steps that were executed in these runs
 SELECT s.run_id, s.hash, s.attempt, s.step_id, s.op, s.status, s.started_at, s.ended_at, s.opts, s.output, s.error, w.event_name
 FROM steps s JOIN runs r ON r.id = s.run_id LEFT JOIN waits w ON w.run_id = s.run_id AND w.hash = s.hash
-WHERE s.run_id IN (SELECT value FROM json_each(:run_id)) AND NOT (r.forked_from IS NOT NULL AND s.started_at < r.queued_at)
+WHERE s.run_id IN (SELECT value FROM json_each(:run_id)) AND NOT coalesce(s.seq < 0, r.forked_from IS NOT NULL AND s.ended_at < r.queued_at, 0)
 ORDER BY s.run_id DESC, s.idx DESC, s.hash DESC, s.attempt DESC;
 
 -- steps: one row per finished attempt, sleep or wait; an attempt was queued when the one before it asked for a retry
 SELECT s.run_id, s.step_id, s.idx, s.op, s.attempt, s.status, coalesce(p.retry_at, s.started_at), s.started_at, s.ended_at,
        s.ended_at - s.started_at, json_quote(json_extract(s.opts, '$.input')), s.output, s.error,
-       r.forked_from IS NOT NULL AND s.started_at < r.queued_at
+       coalesce(s.seq < 0, r.forked_from IS NOT NULL AND s.ended_at < r.queued_at, 0)
 FROM steps s JOIN runs r ON r.id = s.run_id
 LEFT JOIN steps p ON p.run_id = s.run_id AND p.hash = s.hash AND p.attempt = s.attempt - 1
 /* where */ ORDER BY s.run_id DESC, s.idx DESC, s.attempt DESC LIMIT :limit;

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
-
 from inngest_nb.engine.engine import Engine
 from inngest_nb.protocol import Message
-from inngest_nb.store.database import open_database
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function, until
 
 GO = {"name": "app/go", "data": {"n": 1}}
@@ -127,23 +121,3 @@ async def test_a_failed_step_beside_a_long_wait_is_tried_again_when_its_run_is_p
     assert engine.core.journal.rows("SELECT parked FROM runs") == [(0,)]
     clock.advance(engine, 61)
     assert (await peer.started())["retrying"] == {step: 1}
-
-
-def test_a_journal_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
-    package = "inngest_nb.engine.journal"
-    schema = files(package).joinpath("schema.sql").read_text().splitlines()
-    first = "\n".join(line for line in schema if not line.lstrip().startswith(("parked ", "v ", "terms ")))
-    with sqlite3.connect(tmp_path / "old.db") as connection:
-        connection.executescript(first.replace("reason TEXT,\n)", "reason TEXT\n)"))
-        connection.execute("INSERT INTO meta VALUES ('schema_version', '1')")
-
-    def shape(name: str) -> Any:
-        connection = open_database(tmp_path / name, package, synchronous="FULL")
-        try:
-            version = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
-            tables = [connection.execute(f"PRAGMA table_info({table})") for table in ("events", "runs", "waits")]
-            return version, [sorted(column[1:5] for column in table) for table in tables]
-        finally:
-            connection.close()
-
-    assert shape("old.db") == shape("new.db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from inngest_nb.store import Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
 SQL = load_queries("inngest_nb.engine.journal")
+_PLACES_OF_A_START = 1 << 40  # more ends than a process can write
 
 
 class Journal:
@@ -30,7 +32,9 @@ class Journal:
         self.persist = self.writer.persist
         self.submit = self.writer.submit
         self.keep = self.writer.keep
-        self.keep([(SQL.set_meta, ("clean", "0"))])
+        starts = int(self.meta("starts") or 0) + 1
+        self.places = itertools.count(starts * _PLACES_OF_A_START)  # for what ends, in the order of its ending
+        self.keep([(SQL.set_meta, ("clean", "0")), (SQL.set_meta, ("starts", str(starts)))])
 
     def _open_writer(self, loop: asyncio.AbstractEventLoop) -> Writer:
         return Writer(self.path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
@@ -44,8 +48,7 @@ class Journal:
 
     def _check(self) -> None:
         try:
-            clean = self.reader.execute(SQL.get_meta, ("clean",)).fetchone()
-            if clean and clean[0] == "0":
+            if self.meta("clean") == "0":
                 find_damage(self.reader, self.path)
         except (sqlite3.Error, JournalCorrupt) as exc:
             self.reader.close()
@@ -63,6 +66,11 @@ class Journal:
         self.reader.close()
 
     # -- reading -------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """One fact about the journal."""
+        row = self.reader.execute(SQL.get_meta, (key,)).fetchone()
+        return None if row is None else str(row[0])
 
     def rows(self, sql: str, *params: Any) -> list[Any]:
         """All rows of a statement."""
@@ -150,7 +158,7 @@ def end_run(run: Run) -> list[Write]:
 def add_step(run_id: str, row: StepRow, code_hash: str | None) -> Write:
     """One attempt, or one registered wait."""
     head: tuple[Any, ...] = (run_id, row.hash, row.attempt, row.step_id, row.index, row.op, row.status)
-    tail = (row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash)
+    tail = (row.started_at, row.ended_at, row.opts, row.output, row.error, row.retry_at, code_hash, row.seq)
     return (SQL.add_step, (*head, *tail))
 
 
@@ -164,14 +172,15 @@ def end_wait(
     step_hash: str,
     *,
     now: int,
+    seq: int,
     status: str,
-    output: str | None,
+    output: str | None = None,
     error: str | None = None,
     event_id: str | None = None,
 ) -> list[Write]:
     """A wait that is over, with the memo or the error that the body will see."""
     return [
-        (SQL.end_wait_step, (status, now, output, error, run_id, step_hash)),
+        (SQL.end_wait_step, (status, now, output, error, seq, run_id, step_hash)),
         (SQL.end_wait, (now, event_id, run_id, step_hash)),
         (SQL.unpark_run, (run_id,)),
     ]

@@ -64,7 +64,7 @@ coalesce(r.ended_at, :now) - coalesce(r.started_at, r.queued_at)
 -- steps_of: attempts of a run without what went in and came out; the first ones where there are very many
 SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, NULL, NULL,
   CASE WHEN error IS NULL THEN NULL ELSE json_object('name', json_extract(error, '$.name'), 'message', '') END, retry_at, NULL
-FROM steps WHERE run_id = ? ORDER BY started_at LIMIT ?
+FROM steps WHERE run_id = ? ORDER BY idx, attempt LIMIT ?
 
 -- waits_of: the events that a run waits for
 SELECT hash, event_name, NULL, expires_at, resolved_at, NULL, NULL, NULL, NULL FROM waits WHERE run_id = ?

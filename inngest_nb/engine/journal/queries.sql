@@ -53,16 +53,16 @@ UPDATE runs SET wake_at = ? WHERE id = ? AND ended_at IS NULL AND wake_at IS NOT
 UPDATE runs SET status = ?, ended_at = ?, output = ?, error = ?, reason = ?, wake_at = NULL WHERE id = ? AND ended_at IS NULL;
 
 -- add_step: one attempt, or one registered wait
-INSERT OR IGNORE INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- end_wait_step: a registered wait is over
-UPDATE steps SET status = ?, ended_at = ?, output = ?, error = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
+UPDATE steps SET status = ?, ended_at = ?, output = ?, error = ?, seq = ? WHERE run_id = ? AND hash = ? AND attempt = 0 AND status = 'waiting';
 
 -- add_wait_step: a registered wait; one that was dropped begins anew
-INSERT INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, hash, attempt) DO UPDATE SET status = excluded.status,
-  started_at = excluded.started_at, ended_at = NULL, opts = excluded.opts, retry_at = excluded.retry_at WHERE status = 'cancelled';
+INSERT INTO steps (run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, hash, attempt) DO UPDATE SET status = excluded.status,
+  started_at = excluded.started_at, ended_at = NULL, seq = NULL, opts = excluded.opts, retry_at = excluded.retry_at WHERE status = 'cancelled';
 
 -- add_wait: an open wait for an event; one that was dropped begins anew
 INSERT INTO waits (run_id, hash, event_name, expression, created_at, expires_at, terms) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -70,7 +70,7 @@ ON CONFLICT (run_id, hash) DO UPDATE SET event_name = excluded.event_name, expre
   created_at = excluded.created_at, expires_at = excluded.expires_at, resolved_at = NULL WHERE expires_at = 0;
 
 -- drop_wait_step: the body wants the wait no more, whatever has become of it
-UPDATE steps SET status = 'cancelled', ended_at = ?, output = NULL, error = NULL WHERE run_id = ? AND hash = ? AND attempt = 0
+UPDATE steps SET status = 'cancelled', ended_at = ?, seq = ?, output = NULL, error = NULL WHERE run_id = ? AND hash = ? AND attempt = 0
   AND op IN ('sleep', 'wait_for_event', 'invoke');
 
 -- drop_wait: the same for its event
@@ -79,9 +79,8 @@ UPDATE waits SET resolved_at = ?, matched_event_id = NULL, expires_at = 0 WHERE 
 -- matched_events: the events that ended waits of a run
 SELECT matched_event_id FROM waits WHERE run_id = ? AND matched_event_id IS NOT NULL;
 
--- events_since: events of a name that were received after a run was made
-SELECT id, event_id, name, data, user, ts, v FROM events WHERE name = ?1
-  AND (received_at > ?2 OR (received_at = ?2 AND id > ?3)) AND target IS NULL ORDER BY received_at, id;
+-- events_since: events of a name that came after a run was made; the plus keeps SQLite from walking all events of that name
+SELECT id, event_id, name, data, user, ts, v FROM events WHERE +name = ? AND id > ? AND target IS NULL ORDER BY id;
 
 -- end_wait: matched (with an event) or timed out (without)
 UPDATE waits SET resolved_at = ?, matched_event_id = ? WHERE run_id = ? AND hash = ? AND resolved_at IS NULL;
@@ -101,7 +100,7 @@ DELETE FROM outbox WHERE key = ?;
 -- outbox: what to tell again, publishes in the order in which their steps ended, then the ends of runs
 SELECT o.key, o.message FROM outbox o
 LEFT JOIN steps s ON s.run_id = substr(o.key, 1, 26) AND s.hash = substr(o.key, 28) AND s.status = 'completed'
-ORDER BY s.ended_at IS NULL, s.ended_at, s.idx;
+ORDER BY s.run_id IS NULL, s.seq, s.ended_at, s.idx;
 
 -- collected_for: is an event of this id in a run of this function, at any position, since a time
 SELECT r.id FROM events e JOIN runs r ON r.event_id = e.id WHERE e.event_id = ?1 AND r.fn_id = ?2 AND e.received_at >= ?3
@@ -132,10 +131,10 @@ FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
 SELECT e.event_id, e.name, e.data, e.user, e.ts, e.v FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
 
 -- steps_of_run: everything remembered of a run's steps
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash FROM steps WHERE run_id = ? ORDER BY idx, attempt;
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq FROM steps WHERE run_id = ? ORDER BY idx, attempt;
 
 -- attempts_of_step: one step, all attempts
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
 
 -- waits_of_run: its waits, with what answered them
 SELECT w.hash, w.event_name, w.expression, w.expires_at, w.resolved_at, e.id, e.user, e.ts, e.data

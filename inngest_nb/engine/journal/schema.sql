@@ -88,6 +88,7 @@ CREATE TABLE steps (                -- one row per finished attempt, or per regi
   error TEXT,
   retry_at INTEGER,
   code_hash TEXT,
+  seq INTEGER,                      -- its end's place in the order of all ends, whatever the clock says; below 0: taken over by a fork
   PRIMARY KEY (run_id, hash, attempt)
 ) WITHOUT ROWID;
 
