@@ -114,12 +114,21 @@ w.created_at >= :since;
 -- waits_where_until: asked before
 w.created_at < :until;
 
--- messages: one stretch of the log as four texts, because SQLite joins texts faster than Python makes objects
-SELECT group_concat(head, char(10)), group_concat("offset"), group_concat(created_at), group_concat(data, char(30))
-FROM (SELECT json_array(m.channel_id, m.topic, m.kind, m.run_id, m.fn_id, m.step_id, m.attempt, m.key IS NOT NULL) AS head,
-             m."offset", m.created_at, m.data
-      FROM /* from */ messages m
-      /* where */ ORDER BY m.channel_id, m."offset" LIMIT :rows);
+-- messages: one stretch of the log as a text for each column, because SQLite joins texts faster than Python makes objects
+SELECT count(*), group_concat(m."offset"), group_concat(m.created_at), /* data */,
+       json_group_array(m.channel_id), json_group_array(m.topic), json_group_array(m.kind), json_group_array(m.run_id),
+       json_group_array(m.fn_id), json_group_array(m.step_id), json_group_array(m.attempt), json_group_array(m.key IS NOT NULL)
+FROM /* from */ messages m /* where */;
+
+-- messages_joined: as a JSON list
+group_concat(m.data);
+
+-- messages_separated: each by itself; this character stands in no JSON text
+group_concat(m.data, char(30));
+
+-- messages_end: where a stretch of so many ends
+SELECT m.channel_id, m."offset" FROM /* from */ messages m
+/* where */ ORDER BY m.channel_id, m."offset" LIMIT 1 OFFSET :rows - 1;
 
 -- messages_newest: when the first of the newest messages was published
 SELECT min(created_at) FROM (
@@ -138,8 +147,8 @@ SELECT count(*) FROM (SELECT 1 FROM messages WHERE created_at >= :since LIMIT :r
 -- messages_where_few: these; the plus keeps SQLite from looking them up by channel
 m.channel_id = +found.channel_id AND m."offset" = found."offset";
 
--- messages_where_after: behind the stretch that was read before
-(m.channel_id, m."offset") > (:after_channel, :after_offset);
+-- messages_where_within: behind the stretch that was read before, up to the end of this one
+(m.channel_id, m."offset") > (:after_channel, :after_offset) AND (m.channel_id, m."offset") <= (:upto_channel, :upto_offset);
 
 -- messages_where_channel: of these channels
 m.channel_id IN (SELECT id FROM channels WHERE name IN (SELECT value FROM json_each(:channel)));
@@ -162,8 +171,8 @@ m.channel_id = found.channel_id AND m."offset" = found."offset";
 -- messages_where_function: published by these functions, by full id
 m.fn_id IN (SELECT value FROM json_each(:function));
 
--- messages_where_since: published at or after
-m.created_at >= :since;
+-- messages_where_since: published at or after; the plus keeps SQLite from looking up one by one what is not few
++m.created_at >= :since;
 
 -- messages_where_until: published before
-m.created_at < :until;
++m.created_at < :until;

@@ -22,7 +22,7 @@ from tests.unit.history_store import T0
 def test_many_messages_are_read_in_stretches(
     tmp_path: Path, writers: tuple[Any, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inngest_nb.history.messages._STRETCH", 7)
+    monkeypatch.setattr("inngest_nb.history.stretches._ROWS", 7)
     for channel in (1, 2):
         store.insert(writers[1], "channels", id=channel, name=f"c{channel}", epoch=1, first_offset=0, next_offset=0)
         for offset in range(25):

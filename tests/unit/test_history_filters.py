@@ -118,7 +118,7 @@ PLANS = [
 def test_filters_are_looked_up_in_an_index(
     history: History, tmp_path: Path, store: str, table: str, given: dict[str, Any], expected: str
 ) -> None:
-    plan = _plan(tmp_path / f"{store}.db", table, make_filters(given) | ({"after": 1} if store == "messages" else {}))
+    plan = _plan(tmp_path / f"{store}.db", table, make_filters(given) | ({"within": 1} if store == "messages" else {}))
     assert any(line.startswith(expected) for line in plan), plan
     assert not [line for line in plan if line.startswith("SCAN") and "json_each" not in line and line != expected
                 and "found" not in line and "subquery" not in line], plan  # fmt: skip
@@ -131,7 +131,7 @@ def test_the_newest_rows_are_found_without_sorting_the_others(history: History, 
 
 
 def _plan(path: Path, table: str, filters: Filters) -> list[str]:
-    statement = where(table, getattr(SQL, table), filters)
-    parameters = {**filters, "limit": 1, "rows": 1, "after_channel": 0, "after_offset": 0}
+    statement = where(table, getattr(SQL, table), filters).replace("/* data */", SQL.messages_joined)
+    parameters = {**filters, "limit": 1, "after_channel": 0, "after_offset": 0, "upto_channel": 9, "upto_offset": 9}
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
