@@ -64,6 +64,7 @@ async function fill(box: HTMLElement, fields: Readonly<Record<string, string>>):
 
 async function act(scene: Scene, box: HTMLElement): Promise<void> {
   if (scene.fill) await fill(box, scene.fill);
+  if (scene.choose) choose(box, ...scene.choose);
   if (scene.select) box.querySelector<HTMLElement>(`[data-hash="${scene.select}"]`)?.click();
   if (scene.press) {
     press(box, ...scene.press);
@@ -71,6 +72,13 @@ async function act(scene: Scene, box: HTMLElement): Promise<void> {
   }
   if (scene.click) [...box.querySelectorAll("button")].find((button) => (button.ariaLabel ?? button.textContent ?? "").startsWith(scene.click ?? ""))?.click();
   if (scene.back) box.querySelector<HTMLElement>(".inb-scroll")?.scrollTo(0, 0);
+}
+
+function choose(box: HTMLElement, menu: string, value: string): void {
+  const select = box.querySelector<HTMLSelectElement>(`select[aria-label="${menu}"]`);
+  if (!select) throw new Error(`no menu ${menu}`);
+  select.value = value;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 /** Presses a key on an element, as somebody would who has moved there. */

@@ -20,6 +20,8 @@ export interface Scene {
   readonly click?: string;
   /** What is typed, chosen or ticked in the fields of a form, by their path; before `click`. */
   readonly fill?: Readonly<Record<string, string>>;
+  /** The name of a menu, and what is chosen in it. */
+  readonly choose?: readonly [string, string];
   /** A selector, and the key that is pressed there. */
   readonly press?: readonly [string, string];
   /** Scrolls the text back to its top. */

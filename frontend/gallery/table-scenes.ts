@@ -69,12 +69,14 @@ const PLAN = {
   ],
 };
 
+const FUNCTIONS = { functions: [["generate-response", 1012], ["research-agent", 58], ["summarise", 183], ["daily-digest", 31]].map(([name, runs]) => ({ id: `ai-lab-${name}`, name, runs })) };
+
 function record(answer: object | null, more: Partial<Recording> = {}): Recording {
   const failed = idOf("M2D5KE");
   const attempts = [{ run_id: failed, hash: "h-fetch-context", step_id: "fetch-context", index: 0, op: "run", status: "completed", attempt: 0, started_at: NOW, ended_at: NOW, output: { docs: 12, index: "kb" } }];
   return {
     channels: {}, now: NOW, runs: Object.fromEntries(RUNS.map((told) => [idOf(told.end), row(told)])),
-    answers: { "GET overview/runs": answer, [`POST runs/${failed}/plan`]: PLAN, [`GET runs/${failed}/steps/h-fetch-context`]: { attempts } }, ...more,
+    answers: { "GET overview/runs": answer, "GET overview/functions": FUNCTIONS, [`POST runs/${failed}/plan`]: PLAN, [`GET runs/${failed}/steps/h-fetch-context`]: { attempts } }, ...more,
   };
 }
 
@@ -94,6 +96,7 @@ export const TABLE_SCENES: readonly Scene[] = [
   scene("selected", "Selected", record(all), { press: [rowOf("7HXZ0A"), "x"] }),
   scene("lost", "Reconnecting", record(page(RUNS.slice(0, 3), 3), LOST)),
   scene("saved", "Saved", record(all, { link: { phase: "saved", via: "kernel" } }), { initial: { saved_at: NOW, page: all } }),
+  scene("filtered", "Of one function, between two times", record(page(RUNS.slice(5, 6), 1, { ...COUNTS, all: 214, running: 0, asking: 0, failed: 1, recent: 3 })), { params: {}, width: 1100, choose: ["Time", "between"] }),
   scene("none", "No match", record(page([], 0)), { click: "Failed" }),
   scene("empty", "Empty", record(page([], 0, { ...COUNTS, all: 0, running: 0, waiting: 0, asking: 0, failed: 0, recent: 0 }))),
   scene("loading", "Asking", record(null)),

@@ -77,6 +77,12 @@ export function hourMinute(at: number, now: number): string {
   return /^\d\d:\d\d:\d\d$/.test(text) ? text.slice(0, 5) : text;
 }
 
+/** A point in time as fields for it want it: local, to the minute. */
+export function localMinute(at: number): string {
+  const d = new Date(at);
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
+}
+
 /** The exact time with its offset from UTC, for titles and copying. */
 export function iso(at: number | undefined): string {
   if (at === undefined || !Number.isFinite(at)) return "";

@@ -16,6 +16,7 @@ afterEach(() => {
 export interface Drawn {
   readonly root: HTMLElement;
   readonly link: ReplayLink;
+  readonly gets: string[];
   readonly posts: { path: string; body: unknown; headers: Record<string, string> | undefined }[];
   readonly dispose: () => void;
 }
@@ -26,9 +27,13 @@ export async function draw(scene: Pick<Scene, "view" | "params" | "initial"> & {
   const env = replayEnv(scene.recording, new Facts());
   const link = env.link as ReplayLink;
   const posts: Drawn["posts"] = [];
+  const gets: string[] = [];
   const get = link.request.bind(link);
   const request: Link["request"] = (method, path, body, headers) => {
-    if (method === "GET") return get(method, path);
+    if (method === "GET") {
+      gets.push(path);
+      return get(method, path);
+    }
     posts.push({ path, body, headers });
     const reply = replies.shift();
     return reply === null ? Promise.reject(new Error("down")) : reply ? Promise.resolve(reply) : new Promise(() => undefined);
@@ -38,7 +43,7 @@ export async function draw(scene: Pick<Scene, "view" | "params" | "initial"> & {
   mounted.push(view);
   await vi.waitFor(() => expect(el.querySelector(".inb-live")).not.toBeNull());
   await settle();
-  return { root: el.querySelector<HTMLElement>(".inb-live") ?? el, link, posts, dispose: () => view.dispose() };
+  return { root: el.querySelector<HTMLElement>(".inb-live") ?? el, link, gets, posts, dispose: () => view.dispose() };
 }
 
 export const settle = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))));

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { button, draw, scene, settle } from "./draw";
 
 const PLAN = Object.keys(scene("r-live").recording.answers ?? {}).find((path) => path.endsWith("/plan")) ?? "";
@@ -86,6 +86,40 @@ describe("a table of runs", () => {
     [...root.querySelectorAll<HTMLElement>(".inb-selection button")][0]?.click();
     await settle();
     expect(posts.map((post) => post.path.split("/").at(-1))).toEqual(["cancel"]);
+  });
+  it("is narrowed down by function and time, shown as such, and so again after a reload", async () => {
+    const { root, gets, dispose } = await draw(scene("r-live"));
+    const menu = async (name: string, value: string): Promise<void> => {
+      const select = root.querySelector<HTMLSelectElement>(`select[aria-label="${name}"]`);
+      select?.dispatchEvent(new Event("focus"));
+      await settle();
+      if (select) select.value = value;
+      select?.dispatchEvent(new Event("change", { bubbles: true }));
+      await settle();
+    };
+    await menu("Function", "ai-lab-summarise");
+    expect([...root.querySelectorAll("select[aria-label=Function] option")].map((option) => option.textContent)).toContain("summarise (183)");
+    await menu("Time", "3600000");
+    expect(gets.at(-1)).toMatch(/^overview\/runs\?function=ai-lab-summarise&from=\d+&limit=60$/);
+    dispose();
+    const again = await draw(scene("r-live"));
+    expect(again.gets[0]).toBe(gets.at(-1));
+    expect(again.root.querySelectorAll(".inb-choice.on")).toHaveLength(2);
+    expect((await draw({ ...scene("r-live"), params: { function: "ai-lab-other" } })).gets[0]).toBe("overview/runs?function=ai-lab-other&limit=60");
+  });
+  it("goes back to what it was made for", async () => {
+    const made = { ...scene("r-none"), params: { function: "ai-lab-summarise", group: "failed" } };
+    const { root, gets } = await draw(made);
+    expect(root.querySelector("select[aria-label=Function]")).toBeNull();
+    [...root.querySelectorAll("button")].find((b) => b.textContent === "Show all runs")?.click();
+    await settle();
+    expect(gets.at(-1)).toBe("overview/runs?function=ai-lab-summarise&limit=60");
+  });
+  it("asks once for what it shows, and again only for what it has missed", async () => {
+    const told = { ...scene("r-live").recording, channels: { $runs: [{ channel: "$runs", topic: "$run", kind: "run", data: {}, offset: 4, created_at: "2026-11-21T10:00:00Z" }] } };
+    expect((await draw(scene("r-live"))).gets).toHaveLength(1);
+    const { gets } = await draw({ ...scene("r-live"), recording: told });
+    await vi.waitFor(() => expect(gets.length).toBe(2));
   });
   it("does nothing once saved", async () => {
     const { root } = await draw(scene("r-saved"));

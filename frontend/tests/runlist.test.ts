@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { diffLines } from "../src/state/diff";
-import { EVERYTHING, fresh, NO_LIST, pageQuery, parsePage, withChanges, withPage, type Page, type RunList } from "../src/state/runlist";
+import { fresh, NO_LIST, parsePage, withChanges, withPage, type Page, type RunList } from "../src/state/runlist";
 import { NO_RUN, withSnapshot } from "../src/state/run";
+import { EVERYTHING, pageQuery, parseQuery } from "../src/state/runquery";
 import { stripOf } from "../src/state/strip";
 import { asksPerson } from "../src/status";
 import { parseMessages, parseSnapshot } from "../src/wire";
@@ -59,10 +60,14 @@ describe("a list of runs", () => {
   it.each([null, {}, { rows: 5 }, { rows: [null, 3, {}] }])("survives an odd page: %j", (value) =>
     expect(parsePage(value, 0)?.rows ?? []).toEqual([]));
   it("asks for what is wanted and no more", () => {
-    expect(pageQuery(EVERYTHING, 0, 60, null)).toBe("limit=60");
-    expect(pageQuery({ group: "failed", function: "a b", q: "x&y", payload: true, order: "duration", up: true }, 120, 60, "Z"))
-      .toBe("group=failed&function=a+b&q=x%26y&payload=1&order=duration&up=1&offset=120&limit=60&upto=Z");
+    expect(pageQuery(EVERYTHING, T, 0, 60, null)).toBe("limit=60");
+    const everyWay = { group: "failed", function: "a b", within: null, from: 5, to: 9, q: "x&y", payload: true, order: "duration", up: true } as const;
+    expect(pageQuery(everyWay, T, 120, 60, "Z"))
+      .toBe("group=failed&function=a+b&from=5&to=9&q=x%26y&payload=1&order=duration&up=1&offset=120&limit=60&upto=Z");
+    expect(pageQuery({ ...EVERYTHING, within: 1000 }, T, 0, 60, null)).toBe(`from=${T - 1000}&limit=60`);
+    expect(parseQuery(everyWay)).toEqual({ ...everyWay, within: undefined });
   });
+  it.each([null, 3, "x", { group: "nobody", order: 1, within: "long", q: 7, function: "" }])("takes nothing over from %j", (odd) => expect(parseQuery(odd)).toEqual({}));
 });
 
 describe("a strip", () => {

@@ -27,6 +27,7 @@ MOST_ROWS = 500
 MINUTES = 60
 _MOST_STEPS = 200
 _MINUTE_US = 60_000_000
+_LAST_MS = (1 << 48) - 1  # what a ULID can say
 LISTING_SQL = load_queries("inngest_nb.engine.journal", "listing.sql")
 #: Events that sound like a person's answer.
 _PERSON = re.compile(r"approv|confirm|review|decision|decid|answer|human|consent|permission", re.IGNORECASE)
@@ -46,6 +47,9 @@ class Listing:
     offset: int = 0
     limit: int = 60
     upto: str | None = None
+    #: Milliseconds between which a run was queued; None is no bound.
+    since: int | None = None
+    until: int | None = None
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Listing:
@@ -63,6 +67,7 @@ class Listing:
             group=group, order=order, function=asked.get("function") or None, text=str(asked.get("q") or "")[:200],
             payload=asked.get("payload") == "1", up=asked.get("up") == "1", upto=asked.get("upto") or None,
             offset=_number(asked, "offset", 0, 1 << 40), limit=_number(asked, "limit", 60, MOST_ROWS),
+            since=_number(asked, "from", 0, _LAST_MS) or None, until=_number(asked, "to", 0, _LAST_MS) or None,
         )  # fmt: skip
 
 
@@ -140,6 +145,7 @@ def _page(reader: sqlite3.Connection, listing: Listing, now: int) -> dict[str, A
         "function": listing.function, "text": _like(listing.text), "upto": listing.upto, "now": now,
         "hour": hour_ago(now), "since": now - MINUTES * _MINUTE_US, "asking": asking(reader),
         "limit": listing.limit, "offset": listing.offset,
+        "first": encode_ulid(listing.since or 0, 0), "last": encode_ulid(listing.until or _LAST_MS, (1 << 80) - 1),
     }  # fmt: skip
     where = " AND ".join(_conditions(listing))
     ordered = f"{getattr(LISTING_SQL, f'by_{listing.order}')} {'ASC' if listing.up else 'DESC'}"
@@ -152,18 +158,24 @@ def _page(reader: sqlite3.Connection, listing: Listing, now: int) -> dict[str, A
         "rows": [(row, *_steps(reader, row[0])) for row in rows],
         "total": total,
         "newest": newest,
-        **_counts(reader, listing.function, about),
+        **_counts(reader, listing, about),
     }
 
 
 def _conditions(listing: Listing) -> list[str]:
-    conditions = [getattr(LISTING_SQL, f"is_{listing.group}")]
-    if listing.function is not None:
-        conditions.append(LISTING_SQL.is_function)
+    conditions = [getattr(LISTING_SQL, f"is_{listing.group}"), *_scope(listing)]
     if listing.upto is not None:
         conditions.append(LISTING_SQL.is_known)
     if listing.text:
         conditions.append(LISTING_SQL.has_payload if listing.payload else LISTING_SQL.has_text)
+    return conditions
+
+
+def _scope(listing: Listing) -> list[str]:
+    """What holds for the list and for its counts."""
+    conditions = [] if listing.function is None else [LISTING_SQL.is_function]
+    if listing.since is not None or listing.until is not None:
+        conditions.append(LISTING_SQL.is_between)
     return conditions
 
 
@@ -177,11 +189,10 @@ def _steps(reader: sqlite3.Connection, run_id: str) -> tuple[list[Any], list[Any
     return steps, waits
 
 
-def _counts(reader: sqlite3.Connection, function: str | None, about: dict[str, Any]) -> dict[str, Any]:
-    of_function = LISTING_SQL.is_function if function is not None else LISTING_SQL.is_all
-
+def _counts(reader: sqlite3.Connection, listing: Listing, about: dict[str, Any]) -> dict[str, Any]:
     def count(group: str) -> int:
-        statement = f"{LISTING_SQL.total} WHERE {getattr(LISTING_SQL, f'is_{group}')} AND {of_function}"  # as above
+        where = " AND ".join([getattr(LISTING_SQL, f"is_{group}"), *_scope(listing)])
+        statement = f"{LISTING_SQL.total} WHERE {where}"  # as above
         return int(reader.execute(statement, about).fetchone()[0])
 
     opened = dict(reader.execute(LISTING_SQL.open_by_status, about).fetchall())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -92,7 +93,30 @@ async def test_search_order_and_place(client: Client, peer: ScriptedPeer) -> Non
     assert (await page(client, "function=app-other"))["counts"]["all"] == 1
 
 
-@pytest.mark.parametrize("query", ["group=x", "order=id;drop", "offset=-1", "limit=x", "offset=1e3", "limit=٣"])
+async def test_a_time_holds_for_rows_and_counts(client: Client, peer: ScriptedPeer) -> None:
+    await client.send(GO)
+    await peer.finish(await peer.started())
+    (first,) = (await page(client))["rows"]
+    at = int(first["run"]["queued_at"])
+    await until(lambda: time.time() * 1000 > at + 2, "another millisecond")
+    await client.send(GO)
+    newest, oldest = ids(await page(client))
+    for query, wanted in {
+        f"from={at + 1}": [newest],
+        f"to={at}": [oldest],
+        f"from={at}": [newest, oldest],
+        "to=1": [],
+    }.items():
+        found = await page(client, query)
+        counts = found["counts"]
+        assert ids(found) == wanted
+        assert (found["total"], counts["all"], counts["recent"]) == (len(wanted),) * 3
+        assert counts["running"] == (newest in wanted)
+
+
+@pytest.mark.parametrize(
+    "query", ["from=x", "group=x", "order=id;drop", "offset=-1", "limit=x", "offset=1e3", "limit=٣"]
+)
 async def test_a_list_that_is_not_understood_is_refused(client: Client, query: str) -> None:
     answer = await client.request("GET", f"overview/runs?{quote(query, safe='=')}")
     assert answer.status == 400

@@ -128,7 +128,8 @@ def _environment(home: Path) -> dict[str, str]:
     folders |= {"JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython"}
     # Looking through the fonts of the machine takes matplotlib several seconds; it may do that once.
     fonts = {"MPLCONFIGDIR": matplotlib.get_cachedir()}
-    return kept | {name: str(path) for name, path in folders.items()} | fonts | {"PYTHONPATH": str(REPOSITORY)}
+    path = f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'server_extension'}"
+    return kept | {name: str(path) for name, path in folders.items()} | fonts | {"PYTHONPATH": path}
 
 
 def free_port() -> int:

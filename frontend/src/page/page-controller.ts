@@ -1,6 +1,7 @@
 /** What the page knows of the engine: its health, and the lists that stand behind its rail. */
 import { dict, number, text, type Dict } from "../wire";
 import { refusal } from "../views/act";
+import * as tab from "../views/tab-store";
 import { Controller, listen, type Env } from "../views/env";
 
 export interface Health {
@@ -31,6 +32,8 @@ export interface PageState {
 }
 
 const ROOMS = new Set<string>(["runs", "approvals", "functions", "events", "channels"]);
+/** Where the reader was, for a frame that is opened anew without its place. */
+const PLACE = "inngest_nb.place/1";
 const HEALTH_EVERY_MS = 5000;
 const LISTS_EVERY_MS = 15_000;
 const SOON_MS = 1000;
@@ -45,8 +48,11 @@ export class PageController extends Controller<PageState> {
   private soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(env: Env) {
-    super(env, { place: placeOf(location.hash), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
-    const moved = (): void => this.update({ place: placeOf(location.hash) });
+    super(env, { place: placeOf(location.hash || text(tab.recall(PLACE)) || ""), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
+    const moved = (): void => {
+      tab.keep(PLACE, location.hash);
+      this.update({ place: placeOf(location.hash) });
+    };
     addEventListener("hashchange", moved);
     this.own(() => removeEventListener("hashchange", moved));
     this.own(listen(env, { channel: "$runs", topics: null, since: "now" }, { messages: () => this.later(), gap: () => this.later() }));

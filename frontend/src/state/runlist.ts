@@ -1,18 +1,7 @@
 /** A list of runs: pages from the server, and the changes that are told after them. */
 import { dict, isTerminal, number, parseRun, parseSnapshot, text, type Dict, type Message } from "../wire";
 import { NO_RUN, withSnapshot, type RunModel } from "./run";
-
-export type Group = "all" | "running" | "asking" | "failed" | "recent" | "waiting" | "completed" | "cancelled" | "queued";
-export type Order = "started" | "status" | "function" | "trigger" | "duration";
-
-export interface Query {
-  readonly group: Group;
-  readonly function: string | null;
-  readonly q: string;
-  readonly payload: boolean;
-  readonly order: Order;
-  readonly up: boolean;
-}
+import type { Query } from "./runquery";
 
 export interface Counts {
   readonly all: number;
@@ -45,7 +34,6 @@ const NO_COUNTS: Counts = {
   all: 0, running: 0, waiting: 0, asking: 0, failed: 0, recent: 0, recent_completed: 0, recent_failed: 0, minutes: [],
 };
 
-export const EVERYTHING: Query = { group: "all", function: null, q: "", payload: false, order: "started", up: false };
 export const NO_LIST: RunList = {
   places: new Map(), runs: new Map(), total: 0, counts: NO_COUNTS, upto: null, told: new Map(), epoch: undefined, known: false,
 };
@@ -120,15 +108,4 @@ export function withChanges(list: RunList, messages: readonly Message[]): RunLis
 export function fresh(list: RunList, query: Query): number {
   if (query.q !== "" || !(query.group in list.counts)) return 0;
   return Math.max(0, list.counts[query.group as "all"] - list.total);
-}
-
-/** The query as it stands in a request. */
-export function pageQuery(query: Query, offset: number, limit: number, upto: string | null): string {
-  const parts: Record<string, string> = {
-    ...(query.group === "all" ? {} : { group: query.group }), ...(query.function ? { function: query.function } : {}),
-    ...(query.q ? { q: query.q } : {}), ...(query.payload ? { payload: "1" } : {}),
-    ...(query.order === "started" ? {} : { order: query.order }), ...(query.up ? { up: "1" } : {}),
-    ...(offset ? { offset: String(offset) } : {}), limit: String(limit), ...(upto === null ? {} : { upto }),
-  };
-  return new URLSearchParams(parts).toString();
 }

@@ -2,6 +2,7 @@
 import { dict, isDict } from "../wire";
 import type { Held } from "../state/form";
 import type { Pending } from "../state/questions";
+import * as tab from "./tab-store";
 
 export interface Kept {
   readonly pending?: Pending;
@@ -11,20 +12,11 @@ export interface Kept {
 const PREFIX = "inngest_nb.answer/1:";
 
 export function keep(question: string, kept: Kept): void {
-  try {
-    if (kept.pending === undefined && kept.filled === undefined) sessionStorage.removeItem(PREFIX + question);
-    else sessionStorage.setItem(PREFIX + question, JSON.stringify(kept));
-  } catch {
-    // Without storage an answer lives as long as its card.
-  }
+  tab.keep(PREFIX + question, kept.pending === undefined && kept.filled === undefined ? undefined : kept);
 }
 
 export function recall(question: string): Kept {
-  try {
-    const { pending, filled } = dict(JSON.parse(sessionStorage.getItem(PREFIX + question) ?? "null"));
-    const usable = isDict(pending) && typeof pending.id === "string" && typeof pending.approved === "boolean";
-    return { ...(usable ? { pending: pending as unknown as Pending } : {}), ...(filled === undefined ? {} : { filled: filled as Held }) };
-  } catch {
-    return {};
-  }
+  const { pending, filled } = dict(tab.recall(PREFIX + question));
+  const usable = isDict(pending) && typeof pending.id === "string" && typeof pending.approved === "boolean";
+  return { ...(usable ? { pending: pending as unknown as Pending } : {}), ...(filled === undefined ? {} : { filled: filled as Held }) };
 }

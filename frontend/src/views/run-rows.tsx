@@ -1,7 +1,7 @@
 /** The rows of a table of runs: only those in sight are in the document, whatever the length of the list. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Order } from "../state/runlist";
+import type { Order } from "../state/runquery";
 import { fresh } from "../state/runlist";
 import type { Connection } from "./env";
 import { useWidth } from "./hooks";

@@ -1,9 +1,11 @@
 /** The life of a table of runs: the pages it shows, the changes it follows, and what is asked of runs in it. */
-import { dict, text, type Message } from "../wire";
-import { EVERYTHING, fresh, NO_LIST, pageQuery, parsePage, withChanges, withPage, type Query, type RunList } from "../state/runlist";
+import { dict, number, text, type Dict, type Message } from "../wire";
+import { fresh, NO_LIST, parsePage, withChanges, withPage, type RunList } from "../state/runlist";
+import { ANY_TIME, EVERYTHING, pageQuery, parseQuery, type Query } from "../state/runquery";
 import type { RunModel } from "../state/run";
 import { act, refusal } from "./act";
 import { Controller, listen, type Env } from "./env";
+import * as tab from "./tab-store";
 import { TimelineController } from "./timeline-controller";
 
 export interface RunTableState {
@@ -18,10 +20,18 @@ export interface RunTableState {
   readonly busy: ReadonlySet<string>;
   readonly rerun: string | null;
   readonly atTop: boolean;
+  /** What the menu of functions offers. */
+  readonly functions: readonly FunctionChoice[];
   readonly started?: string;
   /** Why something was not done, and why the list cannot be read. */
   readonly problem?: string;
   readonly unread?: string;
+}
+
+export interface FunctionChoice {
+  readonly id: string;
+  readonly name: string;
+  readonly runs: number;
 }
 
 const BLOCK = 60;
@@ -32,6 +42,9 @@ const PAUSE_FACTOR = 10;
 
 export class RunTableController extends Controller<RunTableState> {
   timeline: TimelineController | null = null;
+  /** What the view was made with: what "show all" goes back to. */
+  readonly given: Query;
+  private readonly store: string;
   private readonly wanted = new Set<number>();
   private generation = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,22 +52,28 @@ export class RunTableController extends Controller<RunTableState> {
   private fetching = 0;
   private outdated = false;
   private visible: readonly [number, number] = [0, BLOCK];
+  /** Up to which change of the feed the list holds, and the first one that is told: what is between them was missed. */
+  private holdsTo = -1;
+  private toldFrom = -1;
 
   constructor(env: Env, params: unknown, initial: unknown) {
-    const raw = dict(params);
-    const query = { ...EVERYTHING, function: text(raw.function) ?? null, group: (text(raw.group) ?? "all") as Query["group"] };
+    const given = parseQuery(params);
+    const store = `inngest_nb.runs/1:${JSON.stringify(given)}`;
+    const query = { ...EVERYTHING, ...given, ...parseQuery(tab.recall(store)) };
     super(env, { query, list: NO_LIST, current: null, open: null, selected: new Set(), confirming: null, busy: new Set(),
-      rerun: null, atTop: true });
+      rerun: null, atTop: true, functions: [] });
+    this.given = { ...EVERYTHING, ...given };
+    this.store = store;
     const saved = parsePage(dict(initial).page, 0);
     if (saved) this.state = { ...this.state, list: withPage(NO_LIST, saved) };
     this.own(env.facts.onChange(() => this.changed()));
-    this.own(env.link.onState(() => env.link.state().phase === "live" && this.refreshSoon()));
     this.own(listen(env, { channel: "$runs", topics: null, since: "now" }, {
       messages: (batch) => this.heard(batch),
-      subscribed: () => this.refreshSoon(0),
+      subscribed: (_, next) => this.follows(next),
       gap: () => this.refreshSoon(),
       error: (sentence) => this.update({ unread: sentence }),
     }));
+    if (env.link.state().phase !== "saved") void this.fetch(0, BLOCK);
   }
 
   override dispose(): void {
@@ -71,11 +90,25 @@ export class RunTableController extends Controller<RunTableState> {
   /** Other runs, or another order: the list begins again. */
   ask(change: Partial<Query>): void {
     const query = { ...this.state.query, ...change };
+    tab.keep(this.store, differing(query, this.given));
     this.generation += 1;
     this.wanted.clear();
     this.visible = [0, BLOCK];
     this.update({ query, list: { ...this.state.list, places: new Map(), upto: null, known: false }, atTop: true, selected: new Set() });
     void this.fetch(0, BLOCK);
+  }
+
+  /** Everything that the view was made for. */
+  askAll(): void {
+    const { order, up } = this.state.query;
+    this.ask({ ...this.given, ...ANY_TIME, group: "all", q: "", payload: false, order, up });
+  }
+
+  /** The functions to choose from, as the engine knows them now. */
+  async loadFunctions(): Promise<void> {
+    const reply = await this.env.link.request("GET", "overview/functions").catch(() => null);
+    const found = dict(reply?.body).functions;
+    if (reply?.status === 200 && Array.isArray(found)) this.update({ functions: found.map(dict).flatMap(parseChoice) });
   }
 
   sort(order: Query["order"]): void {
@@ -170,8 +203,14 @@ export class RunTableController extends Controller<RunTableState> {
   }
 
   private heard(batch: readonly Message[]): void {
+    this.holdsTo = (batch.at(-1)?.offset ?? this.holdsTo - 1) + 1;
     this.set({ ...this.state, list: withChanges(this.state.list, batch) }, batch);
     this.refreshSoon();
+  }
+
+  private follows(next: number): void {
+    this.toldFrom = next;
+    if (this.holdsTo !== next && this.fetching === 0) this.refreshSoon(0);
   }
 
   private need(block: number): void {
@@ -204,7 +243,7 @@ export class RunTableController extends Controller<RunTableState> {
     const generation = this.generation;
     const began = performance.now();
     this.fetching += 1;
-    const path = `overview/runs?${pageQuery(this.state.query, offset, limit, upto)}`;
+    const path = `overview/runs?${pageQuery(this.state.query, this.env.clock.now(), offset, limit, upto)}`;
     const reply = await this.env.link.request("GET", path).catch(() => null);
     this.restUntil = performance.now() + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (performance.now() - began));
     this.fetching -= 1;
@@ -217,7 +256,10 @@ export class RunTableController extends Controller<RunTableState> {
     if (page) {
       if (page.now !== undefined) this.env.clock.heard(page.now, true);
       const { unread: _, ...state } = this.state;
-      return this.set({ ...state, list: withPage(this.state.list, page) });
+      this.set({ ...state, list: withPage(this.state.list, page) });
+      this.holdsTo = page.next;
+      if (page.next < this.toldFrom) this.refreshSoon(0);
+      return;
     }
     if (reply) this.update({ unread: refusal(reply) });
   }
@@ -225,4 +267,15 @@ export class RunTableController extends Controller<RunTableState> {
 
 export function canCancel(model: RunModel | undefined): boolean {
   return model?.run?.status === "queued" || model?.run?.status === "running" || model?.run?.status === "waiting";
+}
+
+function parseChoice(raw: Dict): FunctionChoice[] {
+  const id = text(raw.id);
+  return id === undefined ? [] : [{ id, name: text(raw.name) ?? id, runs: number(raw.runs) ?? 0 }];
+}
+
+/** What of a query is not as the view was made: only that is kept. */
+function differing(query: Query, given: Query): Partial<Query> | undefined {
+  const changed = Object.entries(query).filter(([name, value]) => value !== given[name as keyof Query]);
+  return changed.length ? (Object.fromEntries(changed) as Partial<Query>) : undefined;
 }

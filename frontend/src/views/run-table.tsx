@@ -1,21 +1,22 @@
 /** RunTable: every run, live; counts, filters and rows come from one place. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import * as format from "../format";
 import { baseUrl } from "../realtime/page";
-import { EVERYTHING, type Counts, type Group } from "../state/runlist";
+import type { Counts } from "../state/runlist";
+import { hasTime, narrows } from "../state/runquery";
 import { past, STATUS, type Status } from "../status";
 import { Announcer } from "./announce";
 import { connectionOf, type Connection } from "./env";
 import { useController, useTick } from "./hooks";
-import { Icon, StatusIcon } from "./icons";
+import { Icon } from "./icons";
+import { groupWord, RunFilters } from "./run-filters";
 import { runTableKeys } from "./run-table-keys";
 import { canCancel, type RunTableController } from "./run-table-controller";
 import { RunRows } from "./run-rows";
 import { Banner, Card, Empty, Head, IconButton, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
 
 const IDLE: Status = { value: "idle", word: "Idle", glyph: "done", role: "idle" };
-const SEARCH_PAUSE_MS = 200;
 
 export interface RunTableProps {
   readonly controller: RunTableController;
@@ -31,7 +32,7 @@ export function RunTable({ controller, bare = false, rows }: RunTableProps): JSX
   const now = connection.value === "saved" ? env.savedAt ?? env.clock.now() : env.clock.now();
   const known = statusOf(list.counts, list.known);
   useTick(env.still || !connection.live || !list.known ? null : list.counts.running > 0 ? 250 : 5000);
-  const filtered = query.group !== "all" || query.q !== "";
+  const filtered = narrows(query) || query.function !== controller.given.function;
   const root = useRef<HTMLDivElement>(null);
   return (
     <Card view="run-table" label="Runs" status={known} connection={connection} data={{ "data-inb-total": list.total }}
@@ -41,7 +42,7 @@ export function RunTable({ controller, bare = false, rows }: RunTableProps): JSX
           detail={query.function && <span class="mono muted opt">{query.function}</span>} figures={figures(list.counts)}
           actions={<PageLink />} />
       )}
-      {(list.counts.all > 0 || filtered) && <Filters controller={controller} counts={list.counts} live={connection.live} />}
+      {(list.counts.all > 0 || filtered) && <RunFilters controller={controller} counts={list.counts} connection={connection} />}
       <LostBanner env={env}>Rows show what was last heard.</LostBanner>
       <SavedBanner env={env} connection={connection} />
       <ProblemBanner sentence={problem ?? unread} />
@@ -84,51 +85,6 @@ function PageLink(): JSX.Element | null {
   return <a class="inb-ib" href={new URL("inngest", base).href} target="_blank" rel="noopener" aria-label="Open on a page of its own" title="Open on a page of its own"><Icon name="open" /></a>;
 }
 
-const CHIPS: readonly [Group, string, Status | null][] = [
-  ["all", "All", null], ["running", "Running", STATUS.running], ["asking", "Needs you", STATUS.waitingYou],
-  ["failed", "Failed", STATUS.failed], ["recent", "Last hour", { ...IDLE, glyph: "clock" }],
-];
-
-function Filters({ controller, counts, live }: { controller: RunTableController; counts: Counts; live: boolean }): JSX.Element {
-  const { query } = controller.state;
-  return (
-    <div class="inb-filters" role="group" aria-label="Filters">
-      {CHIPS.map(([group, word, status]) => (
-        <button type="button" key={group} class={`inb-chip s-${status?.role ?? "idle"}${query.group === group ? " on" : ""}`}
-          aria-pressed={query.group === group} onClick={() => controller.ask({ group })} title={`${format.exactCount(counts[group as "all"])} runs`}>
-          {status && <StatusIcon status={status} live={live && counts.running > 0} small />}
-          {word}<b>{format.count(counts[group as "all"])}</b>
-        </button>
-      ))}
-      <Search controller={controller} />
-    </div>
-  );
-}
-
-function Search({ controller }: { controller: RunTableController }): JSX.Element {
-  const { q, payload } = controller.state.query;
-  const [typed, setTyped] = useState(q);
-  useEffect(() => setTyped(q), [q]);
-  useEffect(() => {
-    if (typed === q) return undefined;
-    const later = setTimeout(() => controller.ask({ q: typed.trim() }), SEARCH_PAUSE_MS);
-    return () => clearTimeout(later);
-  }, [typed]);
-  return (
-    <span class="inb-search">
-      <Icon name="search" small />
-      <input type="search" value={typed} placeholder="Find a run" aria-label="Find a run by id, function or event name" data-search
-        onInput={(event) => setTyped(event.currentTarget.value)}
-        onKeyDown={(event) => event.key === "Escape" && typed !== "" && (event.stopPropagation(), setTyped(""))} />
-      {typed !== "" && (
-        <label title="Search the data of events, not ids and names">
-          <input type="checkbox" checked={payload} onChange={(event) => controller.ask({ payload: event.currentTarget.checked })} />in data
-        </label>
-      )}
-    </span>
-  );
-}
-
 function Started({ controller }: { controller: RunTableController }): JSX.Element | null {
   const { started: id } = controller.state;
   if (id === undefined) return null;
@@ -168,12 +124,12 @@ function Nothing({ controller, connection, filtered }: { controller: RunTableCon
       </Empty>
     );
   }
-  const word = CHIPS.find(([group]) => group === query.group)?.[1] ?? query.group;
-  const asked = query.q ? `No run matches “${query.q}”` : query.group === "asking" ? "Nothing needs you" : `No run is in “${word}”`;
+  const asked = query.q ? `No run matches “${query.q}”` : query.group === "asking" ? "Nothing needs you"
+    : query.group === "all" ? (hasTime(query) ? "No run in this time" : "No run of this function") : `No run is in “${groupWord(query.group)}”`;
   return (
     <Empty icon={query.q ? "search" : "done"} title={asked}>
-      {`${format.count(list.counts.all)} ${format.plural(list.counts.all, "run")} in all. `}
-      <button type="button" class="inb-b small" onClick={() => controller.ask({ ...EVERYTHING, function: query.function })}>Show all runs</button>
+      {`${format.count(list.counts.all)} ${format.plural(list.counts.all, "run")} in all${hasTime(query) ? " in this time" : ""}. `}
+      <button type="button" class="inb-b small" onClick={() => controller.askAll()}>Show all runs</button>
     </Empty>
   );
 }

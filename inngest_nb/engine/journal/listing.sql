@@ -10,6 +10,9 @@ SELECT count(*) FROM runs r
 -- is_function: of one function
 r.fn_id = :function
 
+-- is_between: that was queued between two times
+r.id BETWEEN :first AND :last
+
 -- is_known: that had been made when the list was first shown
 r.id <= :upto
 
@@ -73,13 +76,14 @@ SELECT hash, event_name, NULL, expires_at, resolved_at, NULL, NULL, NULL, NULL F
 SELECT DISTINCT event_name FROM waits WHERE resolved_at IS NULL
 
 -- open_by_status: runs that have not ended
-SELECT status, count(*) FROM runs r WHERE ended_at IS NULL AND (:function IS NULL OR fn_id = :function) GROUP BY status
+SELECT status, count(*) FROM runs r WHERE ended_at IS NULL AND (:function IS NULL OR fn_id = :function) AND id BETWEEN :first AND :last GROUP BY status
 
 -- last_hour: runs by minute and status
-SELECT (queued_at - :since) / 60000000, status, count(*) FROM runs WHERE id >= :hour AND (:function IS NULL OR fn_id = :function) GROUP BY 1, 2
+SELECT (queued_at - :since) / 60000000, status, count(*) FROM runs WHERE id >= :hour AND (:function IS NULL OR fn_id = :function) AND id BETWEEN :first AND :last GROUP BY 1, 2
 
 -- functions: runs and failures of each function
-SELECT fn_id, count(*), sum(status = 'failed'), max(id) FROM runs GROUP BY fn_id
+SELECT r.fn_id, count(*), coalesce(max(f.failures), 0), max(r.id) FROM runs r
+LEFT JOIN (SELECT fn_id, count(*) AS failures FROM runs INDEXED BY runs_failed WHERE status = 'failed' GROUP BY fn_id) f ON f.fn_id = r.fn_id GROUP BY r.fn_id
 
 -- events: names of events, how many and when last
 SELECT name, count(*), max(received_at) FROM events GROUP BY name ORDER BY 3 DESC LIMIT 200

@@ -63,6 +63,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_open ON runs(id) WHERE ended_at IS NULL;
 CREATE INDEX runs_event ON runs(event_id);
 CREATE INDEX runs_function ON runs(fn_id, id);
+CREATE INDEX runs_failed ON runs(status, id, fn_id) WHERE status = 'failed';
 CREATE INDEX runs_children ON runs(parent_run_id) WHERE parent_run_id IS NOT NULL;
 
 CREATE TABLE run_events (

@@ -15,7 +15,7 @@ class RunListHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """A page with counts: ?group=&function=&q=&payload=&order=&up=&offset=&limit=&upto=."""
+        """A page with counts: ?group=&function=&q=&payload=&order=&up=&offset=&limit=&upto=&from=&to=."""
         self.answer(await self.engine.listings.page(Listing.of(self.query())))
 
 

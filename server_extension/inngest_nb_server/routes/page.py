@@ -30,6 +30,7 @@ _PAGE = """<!doctype html>
 <title>Inngest</title>
 <script id="jupyter-config-data" type="application/json">{config}</script>
 <link rel="stylesheet" href="{base}inngest/static/page.css?v={version}">
+<link rel="preload" as="fetch" crossorigin href="{base}inngest/api/overview/runs?limit=60">
 <script type="module" src="{base}inngest/static/page.js?v={version}"></script>
 </head>
 <body><div id="inngest">{fallback}</div></body>
