@@ -9,7 +9,7 @@ from typing import Any
 
 import inngest_nb as nb
 from benchmarks.measure import quantiles, report
-from inngest_nb.worker import Worker
+from inngest_nb.worker.worker import Worker
 
 WAITING = 100_000
 IN_FLIGHT = 10_000

@@ -13,7 +13,6 @@ from inngest_nb.realtime.handed_out import SubscriptionToken, Topics, request_of
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.realtime.streams import is_stream, send_stream
-from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
 from inngest_nb.realtime.tokens import DEFAULT_LIFETIME
 from inngest_nb.worker.context import current_execution, current_step
 from inngest_nb.worker.outcome import now_us
@@ -21,6 +20,7 @@ from inngest_nb.worker.outcome import now_us
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest
     from inngest_nb.links.link import Link
+    from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
 
 T = TypeVar("T")
 
@@ -107,6 +107,8 @@ class ClientRealtime:
         With a declared channel and `validate`, data arrives as the topic's type; data that does not fit is reported to
         `on_error`, or logged, and left out. Callbacks may be async; they are called one after the other.
         """
+        from inngest_nb.realtime.subscription import Subscription
+
         return Subscription(
             self._client._link(),  # noqa: SLF001  # its own client
             channel_name(channel),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
@@ -99,30 +100,31 @@ def _layout(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(fields.get(word, re.escape(word)) for word in words))
 
 
-_RFC3339 = re.compile(_layout("YYYY-MM-DD").pattern + "T" + _layout("TIME").pattern + _layout("Z").pattern)
-_LAYOUTS = (
-    _RFC3339,
-    re.compile(_layout("YYYY-MM-DD").pattern + "T" + _layout("TIME").pattern),
-    *map(
-        _layout,
-        (
-            "WKD, DD MON YYYY TIME ABC", "DD MON YY HM ABC", "DD MON YY HM OFF", "WEEKDAY, DD-MON-YY TIME ABC",
-            "WKD MON DD TIME OFF YYYY", "WKD MON _D TIME ABC YYYY", "WKD MON _D TIME YYYY", "MON _D TIME",
-            "YYYY-MM-DD TIME OFF ABC", "YYYY-MM-DD",
-        ),
-    ),
-)  # fmt: skip
+@functools.cache
+def _rfc3339() -> re.Pattern[str]:
+    return re.compile(_layout("YYYY-MM-DD").pattern + "T" + _layout("TIME").pattern + _layout("Z").pattern)
+
+
+@functools.cache  # compiled when the first text is read, not with every import
+def _layouts() -> tuple[re.Pattern[str], ...]:
+    texts = (
+        "WKD, DD MON YYYY TIME ABC", "DD MON YY HM ABC", "DD MON YY HM OFF", "WEEKDAY, DD-MON-YY TIME ABC",
+        "WKD MON DD TIME OFF YYYY", "WKD MON _D TIME ABC YYYY", "WKD MON _D TIME YYYY", "MON _D TIME",
+        "YYYY-MM-DD TIME OFF ABC", "YYYY-MM-DD",
+    )  # fmt: skip
+    local = re.compile(_layout("YYYY-MM-DD").pattern + "T" + _layout("TIME").pattern)
+    return _rfc3339(), local, *map(_layout, texts)
 
 
 def parse_rfc3339(text: str) -> Timestamp | None:
     """The time that an RFC 3339 text names, or None."""
-    match = _RFC3339.fullmatch(text)
+    match = _rfc3339().fullmatch(text)
     return _from_match(match) if match else None
 
 
 def parse_date(text: str) -> Timestamp | None:
     """The time of a text in one of the forms that `date()` reads, or None."""
-    for layout in _LAYOUTS:
+    for layout in _layouts():
         if (match := layout.fullmatch(text)) and (found := _from_match(match)):
             return found
     return None

@@ -6,14 +6,13 @@ import datetime
 
 import pydantic
 
-from inngest_nb import cron as cron_module
 from inngest_nb.xxh64 import xxh64
 
 _SEPARATORS = "/."
 
 
 class _Trigger(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class TriggerEvent(_Trigger):
@@ -60,6 +59,8 @@ def next_fires(cron: str, after: datetime.datetime, count: int) -> list[datetime
     """
     if after.tzinfo is None:
         raise ValueError("next_fires needs a time with a time zone, such as datetime.now(datetime.UTC)")
+    from inngest_nb import cron as cron_module  # with the zones of the world, for those who have a schedule
+
     schedule = cron_module.parse(cron)
     fires: list[datetime.datetime] = []
     while len(fires) < count and (fire := schedule.next(fires[-1] if fires else after)) is not None:

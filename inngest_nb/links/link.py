@@ -10,13 +10,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inngest_nb import errors
 from inngest_nb.links.following import Following
 from inngest_nb.protocol import Message
 from inngest_nb.realtime.following import Listener, Place
-from inngest_nb.worker import Worker
+
+if TYPE_CHECKING:
+    from inngest_nb.worker.worker import Worker
 
 MEMORY = ":memory:"  # the data directory of what is not to be kept
 
@@ -27,8 +29,11 @@ class Link(ABC):
     kind: str
     data_dir: Path
     url: str | None = None  # of the server, where there is one
+    worker: Worker
 
     def __init__(self, label: str) -> None:
+        from inngest_nb.worker.worker import Worker  # not with `import inngest_nb`: what runs bodies is a third of it
+
         self._out: deque[Message] = deque()
         self._scheduled = self._soon = False
         self._requests: dict[int, tuple[Future[Any], Message]] = {}

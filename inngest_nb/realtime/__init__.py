@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.realtime.by_token import subscribe
 from inngest_nb.realtime.channels import (
     BoundChannel,
     ChannelDefinition,
@@ -24,10 +23,11 @@ from inngest_nb.realtime.handed_out import (
 from inngest_nb.realtime.messages import Message, MessageKind, fold_rollbacks, text_piece
 from inngest_nb.realtime.refs import Publication, StaticTopic, Topic, TopicRef
 from inngest_nb.realtime.schemas import StaticSchema, TopicConfig, static_schema, validate
-from inngest_nb.realtime.subscription import Subscription
 
 if TYPE_CHECKING:
     from inngest_nb.hooks import use_realtime
+    from inngest_nb.realtime.by_token import subscribe
+    from inngest_nb.realtime.subscription import Subscription
 
 __all__ = [
     "BoundChannel",
@@ -61,9 +61,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the hook on first use: it needs traitlets, and a link to an engine."""
+    """Load on first use what only subscribers need: sockets, readers, and for the hook traitlets."""
     if name == "use_realtime":
         from inngest_nb.hooks import use_realtime
 
         return use_realtime
+    if name == "subscribe":
+        from inngest_nb.realtime.by_token import subscribe
+
+        return subscribe
+    if name == "Subscription":
+        from inngest_nb.realtime.subscription import Subscription
+
+        return Subscription
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

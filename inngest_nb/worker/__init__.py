@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from inngest_nb.worker.context import Context, ContextSync, current_run
-from inngest_nb.worker.worker import Handler, Worker
 
-__all__ = ["Context", "ContextSync", "Handler", "Worker", "current_run"]
+__all__ = ["Context", "ContextSync", "current_run"]
