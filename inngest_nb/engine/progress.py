@@ -148,15 +148,15 @@ class Progress:
     def peer_back(self, run: Run, *, remembered: bool) -> None:
         """The run's peer has a new connection: it reports again what was not answered, and is told what came due.
 
-        An engine that does not remember the run does not know which attempts the peer is making already, and offers them
-        all; the peer knows.
+        Nobody knows whether an offer reached it on the connection that was lost: all are repeated, and the peer knows
+        which attempts it is making already.
         """
-        offered, run.offered = run.offered, set()
+        run.offered.clear()
         rows = self._core.journal.steps(run.id)
         if not remembered:
             self._core.lifecycle.recall_unsettled(run, rows)
         for row in {row.hash: row for row in rows}.values():
-            if row.status == "retrying" and (row.hash, row.attempt + 1) not in offered:
+            if row.status == "retrying":
                 self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
         self._core.waiting.peer_back(run)
 

@@ -54,6 +54,11 @@ class Branch:
         self.entered = threading.Event()  # it has met its first step, or ended
         self.steps = 0
 
+    def meets_step(self) -> None:
+        """Called on the worker's loop, so that what lets the others go on there comes after the step has begun."""
+        self.steps += 1
+        self.entered.set()
+
 
 current_barrier: contextvars.ContextVar[Barrier | None] = contextvars.ContextVar("inngest_nb_barrier", default=None)
 current_branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("inngest_nb_branch", default=None)

@@ -93,14 +93,11 @@ class Execution:
             if not self.stopped and asyncio.current_task() is self.task:  # neither given up nor entered anew
                 error = RuntimeError("the body was cancelled from inside (asyncio.CancelledError)")
                 self._report("run.error", body_failure(error, self.attempt))
-        except Exception as exc:  # noqa: BLE001  # whatever user code raises is an outcome
-            self._report("run.error", body_failure(exc, self.attempt))
-        except BaseException as exc:  # noqa: BLE001  # SystemExit in a body must not end the worker
+        except BaseException as exc:  # noqa: BLE001  # whatever user code raises is an outcome, SystemExit too
             self._report("run.error", body_failure(exc, self.attempt))
 
     def _report(self, op: str, body: Message) -> None:
-        message = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
-        self.unacknowledged["run"] = message
+        message = self.unacknowledged["run"] = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
         self.worker.post_soon(message)
 
     def resume(self) -> list[Message]:
@@ -202,9 +199,7 @@ class Execution:
             return await self._ask(step, message)
         except asyncio.CancelledError:
             if not self.stopped and self.unacknowledged.pop(step, None) is not None:
-                self.worker.post_soon(
-                    {**message, "op": "step.drop"}
-                )  # nobody waits any more: it shall not take an event
+                self.worker.post_soon({**message, "op": "step.drop"})  # it shall not take an event any more
             raise
 
     @contextlib.contextmanager
@@ -250,6 +245,8 @@ class Execution:
             await asyncio.shield(self._turn)
 
     def _identify(self, step_id: str) -> tuple[str, int]:
+        if self.stopped:
+            raise asyncio.CancelledError  # a branch has outlived its body
         if not isinstance(step_id, str) or not step_id:
             raise TypeError(f"a step id is a non-empty string, not {step_id!r} (function {self.fn_id!r})")
         outer = current_step.get()
@@ -258,7 +255,7 @@ class Execution:
             raise StepNestedError(message)
         branch = current_branch.get()
         if branch is not None:
-            branch.steps += 1
+            branch.meets_step()
         first = branch is not None and branch.steps == 1  # branches are entered in order, now and after a restart
         if not first and self._counts.get(step_id) and step_id in self._inflight.values():
             message = (
@@ -283,8 +280,7 @@ class Execution:
             if output.error is not None:
                 raise StepError(output.error.message, output.error.name, output.error.stack)
             return output.data
-        error = self.start["errors"].get(step)
-        if error is not None:
+        if (error := self.start["errors"].get(step)) is not None:
             raise step_error(cast("dict[str, Any]", error))
         return loads(self.start["memos"][step])
 
@@ -336,7 +332,9 @@ class Execution:
         self.worker.post_soon(message)
         reply = await self._receive(step)
         while reply["op"] == "step.again" and reply["attempt"] <= message["attempt"]:
-            reply = await self._receive(step)  # an offer that was repeated after a reconnect: it was taken already
+            self._told_idle = None  # a repeated offer, taken already: the engine takes it for a reason to go on
+            self._look_idle()
+            reply = await self._receive(step)
         self.unacknowledged.pop(step, None)
         return reply
 
@@ -344,6 +342,8 @@ class Execution:
         early = self._early.pop(step, None)
         if early is not None:
             return early
+        if self.stopped:
+            raise asyncio.CancelledError  # nobody will answer
         future: asyncio.Future[Message] = self.worker.loop.create_future()
         self._mail[step] = future
         try:

@@ -15,7 +15,6 @@ from inngest_nb.event import Event
 from inngest_nb.realtime.refs import UNSET, TopicRef
 from inngest_nb.types import EmptySentinel
 from inngest_nb.worker.approval import Decision
-from inngest_nb.worker.barrier import current_branch
 from inngest_nb.worker.home import current_home
 from inngest_nb.worker.steps import Step, StepAI, StepRealtime
 
@@ -41,7 +40,7 @@ class StepSync:
         Raises:
             asyncio.CancelledError: the engine has no use for this execution any more.
         """
-        execution, home, branch = self._execution, current_home.get(), current_branch.get()
+        execution, home = self._execution, current_home.get()
         context = contextvars.copy_context()
 
         async def in_context() -> T:
@@ -54,8 +53,6 @@ class StepSync:
             return await task
 
         future = asyncio.run_coroutine_threadsafe(in_context(), execution.worker.loop)
-        if branch is not None:
-            branch.entered.set()
         if home is not None:
             home.serve(future)
         try:

@@ -12,6 +12,7 @@ import pytest
 
 import inngest_nb
 from tests.engine.embedded import GO, LIMIT_S, failure_of, statuses
+from tests.support.waiting import until
 
 
 def test_a_step_is_retried_and_then_raises_what_it_raised(client: inngest_nb.Inngest) -> None:
@@ -136,6 +137,35 @@ def test_a_step_within_a_step_is_refused(client: inngest_nb.Inngest) -> None:
     error = failure_of(fn.start())
     for part in ("'inner'", "'outer'", "'app-fn'"):
         assert part in error["message"]
+
+
+@pytest.mark.parametrize("then", ["hears of its step", "meets another step"])
+def test_a_branch_that_outlives_a_failed_body_ends(client: inngest_nb.Inngest, then: str) -> None:
+    branches: list[asyncio.Task[Any] | None] = []
+    other: list[str] = []
+    second = asyncio.Event()
+
+    @client.create_function(fn_id="fn", trigger=GO, retries=1, backoff=0)
+    async def fn(ctx: inngest_nb.Context) -> str:
+        async def slowly() -> None:
+            await second.wait()
+
+        async def branch() -> None:
+            branches.append(asyncio.current_task())
+            await (ctx.step.run("slow", slowly) if then == "hears of its step" else slowly())
+            await ctx.step.run("other", lambda: other.append("executed"))
+
+        async def fails() -> None:
+            raise ValueError("the first time")
+
+        if ctx.attempt == 0:
+            await asyncio.gather(branch(), fails())
+        second.set()
+        return "done"
+
+    assert fn.start().result(LIMIT_S) == "done"
+    until(lambda: all(task is not None and task.done() for task in branches))
+    assert (len(branches), other) == (1, [])
 
 
 def test_one_id_twice_at_the_same_time_is_refused(client: inngest_nb.Inngest) -> None:

@@ -169,6 +169,17 @@ async def test_a_remembered_attempt_that_came_due_while_its_peer_was_away_is_ask
     await back.hear("step.again", hash=step, attempt=1)
 
 
+async def test_an_offer_that_was_lost_with_its_connection_is_repeated(engines: Engines, clock: MovableClock) -> None:
+    engine = await engines.start()
+    peer, run = await _started(engine, backoff=60.0)
+    step = peer.step_failed(run, "fetch")
+    clock.advance(engine, 61)
+    await peer.hear("step.again", hash=step, attempt=1)  # on its way, and never heard by the worker
+    peer.close()
+    back = ScriptedPeer(engine, function(backoff=60.0), live={run["run_id"]: run["lease"]})
+    await back.hear("step.again", hash=step, attempt=1)
+
+
 async def test_a_connection_that_was_replaced_takes_nothing_with_it_when_it_ends(engine: Engine) -> None:
     old = ScriptedPeer(engine, function())
     new = ScriptedPeer(engine, function())
