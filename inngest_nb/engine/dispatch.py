@@ -16,6 +16,7 @@ from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import ENDED, Run
+from inngest_nb.engine.retelling import retell
 from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.throttled import Throttled
 from inngest_nb.engine.timers import Due
@@ -199,7 +200,7 @@ class Dispatch:
         late: list[Due] = []
         rows = [] if run.fresh else self._core.journal.steps(run.id)
         if run.touched is None:  # it was read from the journal
-            self._core.lifecycle.recall_unsettled(run, rows)
+            retell(self._core, run, rows)
         for row in rows:
             run.next_index = max(run.next_index, row.index + 1)
             if row.status in ("completed", "timed_out"):

@@ -94,7 +94,8 @@ class Lifecycle:
     """Publishes the lifecycle of runs on their own channels and on those they touched."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
-        self._hub, self._clock = hub, clock
+        self._hub, self._clock, self.begun = hub, clock, clock.now()
+        self.retold: set[str] = set()  # runs of an earlier engine whose logs have been completed
         self.runs = hub.feed(RUNS_CHANNEL)
 
     def run_changed(self, run: Run, function: Function | None) -> None:
@@ -125,10 +126,11 @@ class Lifecycle:
     def step_changed(self, run: Run, row: StepRow, function: Function | None, **extra: Any) -> None:
         """Tell the run's own channel about an attempt or a wait."""
         state = step_state(run.id, row, function.max_attempts if function else None, **extra)
-        data = orjson.dumps(state).decode()
-        self._hub.publish(
-            Publish(run.id, STEP_TOPIC, data, "step", run.id, run.fn_id, row.step_id, row.attempt, self._clock.now())
-        )
+        if extra or row.error is not None:  # with words of users in it
+            about = (run.id, run.fn_id, row.step_id, row.attempt, self._clock.now())
+            self._hub.publish(Publish(run.id, STEP_TOPIC, orjson.dumps(state).decode(), "step", *about))
+        else:
+            self._hub.hold(run.id, run.fn_id, state)
         self._list(run, function)
 
     def settle(

@@ -13,6 +13,7 @@ from inngest_nb.engine.flow.backoff import retry_delay_ms
 from inngest_nb.engine.functions import Function
 from inngest_nb.engine.journal.journal import SQL, add_step, end_run
 from inngest_nb.engine.records import ENDED, Run, StepRow, step_row
+from inngest_nb.engine.retelling import retell, tell_lost_steps
 from inngest_nb.engine.timers import Due
 from inngest_nb.hub import Publish
 from inngest_nb.jsontext import loads
@@ -154,7 +155,7 @@ class Progress:
         run.offered.clear()
         rows = self._core.journal.steps(run.id)
         if not remembered:
-            self._core.lifecycle.recall_unsettled(run, rows)
+            retell(self._core, run, rows)
         for row in {row.hash: row for row in rows}.values():
             if row.status == "retrying":
                 self._core.timers.add(Due(row.retry_at or 0, "retry", run.id, row.hash, row.attempt + 1))
@@ -249,6 +250,7 @@ class Progress:
     async def tell_end(self, run: Run) -> None:
         """Tell every channel of the run that it ended, once, then strike the news from the outbox."""
         if run.touched is None:  # the message log knows where it published, as soon as all of that is on disk
+            tell_lost_steps(self._core, run, self._core.journal.steps(run.id))
             await self._core.hub.written()
         self._core.lifecycle.run_changed(run, self._function(run))
         struck: Write = (SQL.end_outbox, (f"{run.id}:end",))

@@ -13,6 +13,7 @@ import orjson
 from inngest_nb.history.filters import Filters
 from inngest_nb.history.reading import SQL, connected, unless_collected
 from inngest_nb.history.stretches import Stretch, ahead, stretches
+from inngest_nb.history.unpacking import unpacked
 
 __all__ = ["MessageColumns", "read_messages"]
 
@@ -73,10 +74,10 @@ def read_messages(path: Path, filters: Filters, limit: int | None, *, parse: boo
         heads = _named(connection, list(seen))
     offset, created_at, head = (np.concatenate(column) for column in zip(_NO_ROWS, *arrays, strict=True))
     columns = MessageColumns(offset, created_at, np.fromiter(data, dtype=object, count=len(data)), head, heads)
-    columns = columns.by_channel()
-    if limit is None or limit >= len(data):
+    columns = unpacked(columns.by_channel(), filters, parse=parse)
+    if limit is None or limit >= len(columns.data):
         return columns
-    newest = np.argsort(columns.created_at, kind="stable")[len(data) - limit :]
+    newest = np.argsort(columns.created_at, kind="stable")[len(columns.data) - limit :]
     return columns.take(np.sort(newest))
 
 

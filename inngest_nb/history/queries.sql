@@ -174,5 +174,5 @@ m.fn_id IN (SELECT value FROM json_each(:function));
 -- messages_where_since: published at or after; the plus keeps SQLite from looking up one by one what is not few
 +m.created_at >= :since;
 
--- messages_where_until: published before
-+m.created_at < :until;
+-- messages_where_until: published before; what is packed has the time of its last message
++m.created_at < :until + (coalesce(m.attempt, 0) < 0) * 60000000;

@@ -16,6 +16,7 @@ MOST_MESSAGES = 1000
 STRETCH = 100_000
 _SQL = load_queries("inngest_nb.hub", "browse.sql")
 _PATH = re.compile(r"[^\s.\[\]\"]+(\.[^\s.\[\]\"]+|\[\d+\])*")
+_OF_A_RUN = re.compile(r"0[0-9A-Z]{25}")
 T = TypeVar("T")
 
 
@@ -70,7 +71,8 @@ class Browse:
         """What fits below an offset, oldest first, and down to which offset that is all there is."""
         after = first if search.plain else max(first, before - STRETCH)
         about = {"channel": log_id, "before": before, "after": after, **search.bound()}
-        rows = await self._reader.rows(_SQL.search, about)
+        statement = f"{_SQL.unpacked} {_SQL.search}" if _OF_A_RUN.fullmatch(name) else _SQL.search
+        rows = await self._reader.rows(statement, about)
         reached = rows[-1][0] if len(rows) == search.limit else after
         return [encode(Publish(name, *fields), offset) for offset, *fields in reversed(rows)], reached
 

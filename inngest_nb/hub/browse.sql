@@ -1,5 +1,6 @@
 -- topics: what is in a log, by topic and kind
-SELECT topic, kind, count(*) FROM messages WHERE channel_id = ? GROUP BY topic, kind;
+SELECT topic, kind, count(*) + coalesce(sum(-attempt - 1) FILTER (WHERE attempt < 0), 0)
+FROM messages WHERE channel_id = ? GROUP BY topic, kind;
 
 -- channels: every log that is not of a run, the last written first
 SELECT c.name, c.first_offset, max(c.next_offset, coalesce(l.at + 1, 0)), m.created_at
@@ -10,6 +11,15 @@ WHERE NOT (length(c.name) = 26 AND c.name GLOB '0[0-9A-Z]*') ORDER BY m.created_
 -- said_by_run: data that a run has published, newest first
 SELECT c.name, m.topic, m.data FROM messages m JOIN channels c ON c.id = m.channel_id
 WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'data' ORDER BY m.created_at DESC LIMIT 200;
+
+-- unpacked: before a statement, for the log of a run: every message by itself
+WITH messages AS (
+  SELECT channel_id, "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at
+  FROM main.messages WHERE channel_id = :channel AND coalesce(attempt, 0) >= 0
+  UNION ALL
+  SELECT p.channel_id, p."offset" + p.attempt + 1 + note.key, p.topic, note.value -> '$[1]', p.kind, p.run_id,
+         p.fn_id, note.value ->> '$[1].step_id', note.value ->> '$[1].attempt', note.value ->> '$[0]'
+  FROM main.messages p, json_each(p.data) note WHERE p.channel_id = :channel AND p.attempt < 0);
 
 -- search: messages of a stretch of a log that fit, newest first; each condition after the first three may be NULL
 SELECT "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at FROM messages

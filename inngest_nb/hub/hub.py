@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from inngest_nb.clock import Clock
 from inngest_nb.errors import JournalCorrupt, PayloadError
 from inngest_nb.hub.blocks import Blocks
@@ -21,6 +23,7 @@ from inngest_nb.hub.feed import Feed, FeedSubscription
 from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.hub.trimmer import Trimmer
+from inngest_nb.packs import Unpacked, is_pack, pack, unpack
 from inngest_nb.retention import Retention
 from inngest_nb.store import Reader, Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
@@ -30,9 +33,12 @@ MAX_UNWRITTEN = 200_000
 _IDLE_LOGS = 2_000
 _LATELY = 10_000
 _READ_BYTES = 4_000_000
+_EVERYTHING = 1 << 62
 # Lifecycle that nobody follows may wait for company: the journal has it all, and steps must not wait for its commits.
 _PATIENT_KINDS = frozenset({"run", "step"})
 _PATIENCE_S = 0.005
+_HOLD_S = 0.25
+_HELD_AT_MOST = 64
 _SQL = load_queries("inngest_nb.hub")
 _ADD_MESSAGE = _SQL.add_message
 
@@ -58,6 +64,10 @@ class Hub:
         self._unwritten = 0
         self._flushing = False
         self._later: asyncio.TimerHandle | None = None
+        self._holding: dict[
+            ChannelLog, tuple[str, str]
+        ] = {}  # logs with held messages, and the run and function they are about
+        self._hold_ends: asyncio.TimerHandle | None = None
         self._begin_epoch()
         self._writer.start()
         self._trimmer = None if retention is None else self._make_trimmer(path, retention)
@@ -101,18 +111,69 @@ class Hub:
         """
         if publish.kind not in OF_THE_ENGINE:
             self._admit(publish)
-        log = self.log(publish.channel)
+        log = self._find(publish.channel)
+        if log.held:
+            self._release(log)
         if not publish.created_at:
             publish = publish._replace(created_at=self._clock.now())
         offset = log.append(publish)
-        self._batch.append((_ADD_MESSAGE, (log.id, offset, *publish[1:])))
-        self._touched[log] = log.next
-        self._unwritten += 1
+        self._put(log, (log.id, offset, *publish[1:]))
         if log.readers or publish.kind not in _PATIENT_KINDS:
             self._flush_soon()
-        elif not self._flushing and self._later is None:
-            self._later = self._loop.call_later(_PATIENCE_S, self._flush)
+        else:
+            self._flush_patiently()
         return offset
+
+    def hold(self, run_id: str, fn_id: str, state: dict[str, Any]) -> None:
+        """Tell a run's own channel about a step, with others of its kind in one row while nobody follows the run.
+
+        It may reach the disk a quarter of a second later: the journal has the step.
+        """
+        log, now = self._find(run_id), self._clock.now()
+        if log.readers:
+            data = orjson.dumps(state).decode()
+            self.publish(Publish(run_id, "$step", data, "step", run_id, fn_id, state["step_id"], state["attempt"], now))
+            return
+        if not log.held:
+            self._holding[log] = (run_id, fn_id)
+        log.hold((now, state))
+        if len(log.held) >= _HELD_AT_MOST:
+            self._release(log)
+            self._flush_patiently()
+        elif self._hold_ends is None:
+            self._hold_ends = self._loop.call_later(_HOLD_S, self._release_all)
+
+    def _release(self, log: ChannelLog) -> None:
+        """What was held of a log goes to the disk with the next group."""
+        about, (notes, log.held) = self._holding.pop(log), (log.held, [])
+        self._put(
+            log,
+            (
+                log.id,
+                log.next - 1,
+                "$step",
+                pack(notes),
+                "step",
+                *about,
+                None,
+                -len(notes),
+                notes[-1][0],
+                None,
+                None,
+                None,
+            ),
+        )
+
+    def _release_all(self) -> None:
+        self._hold_ends = None
+        for log in list(self._holding):
+            self._release(log)
+        self._flush_patiently()
+
+    def _put(self, log: ChannelLog, row: tuple[Any, ...]) -> None:
+        self._batch.append((_ADD_MESSAGE, row))
+        self._touched[log] = log.next
+        self._unwritten += 1
 
     def _admit(self, publish: Publish) -> None:
         if publish.channel in self._feeds:
@@ -200,6 +261,14 @@ class Hub:
         return log.first, log.next if isinstance(log, Feed) else log.visible
 
     def log(self, name: str) -> ChannelLog:
+        """The channel's log for somebody who wants to read it: nothing of it is held back any longer."""
+        log = self._find(name)
+        if log.held:
+            self._release(log)
+            self._flush_soon()
+        return log
+
+    def _find(self, name: str) -> ChannelLog:
         """The channel's log, from memory, from disk, or new."""
         log = self._logs.get(name)
         if log is not None:
@@ -220,7 +289,14 @@ class Hub:
     async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
         """Up to `limit` messages of a log from disk, fewer where they are large."""
         rows = await self._behind.ask(lambda disk: _in_bounds(disk.execute(_SQL.read, (log.id, start, limit))))
-        return [Entry(offset, Publish(log.name, *fields)) for offset, *fields in rows]
+        return _entries(log.name, rows, start)[:limit]
+
+    def steps_told(self, run_id: str) -> set[tuple[str, int, str]]:
+        """(hash, attempt, status) of what the log of a run says about its steps."""
+        log = self.log(run_id)
+        rows = self._reader.execute(_SQL.read, (log.id, log.first, _EVERYTHING))
+        states = (orjson.loads(entry.publish.data) for entry in _entries(run_id, rows) if entry.publish.kind == "step")
+        return {(state["hash"], state["attempt"], state["status"]) for state in states}
 
     def has(self, channel: str, topic: str, created_at: int) -> bool:
         """Whether a message of this time is among the last ones of a log on disk."""
@@ -230,8 +306,8 @@ class Hub:
 
     def offset_at(self, log: ChannelLog, us: int) -> int:
         """The first offset published at or after a time."""
-        found: int | None = self._reader.execute(_SQL.offset_at, (log.id, us)).fetchone()[0]
-        return log.next if found is None else found
+        rows = self._reader.execute(_SQL.read_since, (log.id, us)).fetchall()
+        return next((e.offset for e in _entries(log.name, rows) if e.publish.created_at >= us), log.next)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -239,6 +315,10 @@ class Hub:
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
+
+    def _flush_patiently(self) -> None:
+        if not self._flushing and self._later is None:
+            self._later = self._loop.call_later(_PATIENCE_S, self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -283,6 +363,9 @@ class Hub:
         """Write what is left and mark the store as cleanly closed."""
         if self._trimmer is not None:
             await self._trimmer.close()
+        if self._hold_ends is not None:
+            self._hold_ends.cancel()
+        self._release_all()
         if self._batch:
             self._flush()
         self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])
@@ -301,6 +384,23 @@ def _in_bounds(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         if size > _READ_BYTES:
             break
     return taken
+
+
+def _entries(channel: str, rows: Iterable[tuple[Any, ...]], start: int = 0) -> list[Entry]:
+    """The messages in rows of a log, from an offset on."""
+    entries: list[Entry] = []
+    for offset, *fields in rows:
+        publish = Publish(channel, *fields)
+        if is_pack(publish.attempt):
+            entries += (_entry(publish, one) for one in unpack(offset, publish.data) if one.offset >= start)
+        else:
+            entries.append(Entry(offset, publish))
+    return entries
+
+
+def _entry(packed: Publish, one: Unpacked) -> Entry:
+    offset, data, step_id, attempt, created_at = one
+    return Entry(offset, packed._replace(data=data, step_id=step_id, attempt=attempt, created_at=created_at))
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from inngest_nb.clock import to_iso
+from inngest_nb.packs import Notes
 
 TAIL_MESSAGES = 4096
 TAIL_BYTES = 2_000_000
@@ -72,6 +73,7 @@ class ChannelLog:
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
     readers: int = 0
     holds: int = 0  # who needs it untrimmed
+    held: Notes = field(default_factory=list)  # its last messages, to be written together
 
     @property
     def tail_first(self) -> int:
@@ -89,6 +91,14 @@ class ChannelLog:
             self.tail.clear()
             self.tail_bytes = 0
         return offset
+
+    def hold(self, note: tuple[int, dict[str, Any]]) -> None:
+        """Give a message about a step the next offset; nobody follows."""
+        self.held.append(note)
+        self.next += 1
+        if self.tail:  # it has no gaps
+            self.tail.clear()
+            self.tail_bytes = 0
 
     def show(self, upto: int) -> None:
         """Make offsets below `upto` visible and wake who waits for them."""

@@ -21,8 +21,9 @@ FROM messages WHERE channel_id = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?;
 -- has: a message of this time on a topic, from an offset on
 SELECT 1 FROM messages WHERE channel_id = ? AND "offset" >= ? AND topic = ? AND created_at = ? LIMIT 1;
 
--- offset_at: the first offset at or after a time
-SELECT min("offset") FROM messages WHERE channel_id = ? AND created_at >= ?;
+-- read_since: the first message at or after a time
+SELECT "offset", topic, data, kind, run_id, fn_id, step_id, attempt, created_at, key, metadata, stream_id
+FROM messages WHERE channel_id = ? AND created_at >= ? ORDER BY "offset" LIMIT 1;
 
 -- channels_of_run: where a run has published
 SELECT DISTINCT c.name FROM messages m JOIN channels c ON c.id = m.channel_id

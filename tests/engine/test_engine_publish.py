@@ -214,3 +214,33 @@ async def test_the_end_is_told_on_every_channel_that_the_run_touched(engines: En
     for channel in ("chat", "other", "third"):
         assert await kinds(engine, channel) == ["data", "run"]
         assert log_of(engine, channel)[-1]["data"]["result"] == 42
+
+
+async def test_a_log_that_lost_what_the_journal_has_is_completed_once(engines: Engines) -> None:
+    engine = await engines.start()
+    peer, run = await _started(engine)
+    await peer.hear("step.saved", hash=peer.step_done(run, "one", output="1"))
+    await peer.hear("step.saved", hash=peer.step_done(run, "two", index=1, output="2"))
+    peer.step_wait(run, "ask", index=2, event="app/answer")
+    await peer.settled()
+    for _ in range(2):
+        await engines.stop(engine)
+        with closing(sqlite3.connect(engine.data_dir / "messages.db")) as messages, messages:
+            messages.execute("DELETE FROM messages WHERE kind = 'step'")  # as if it had died before they were written
+        engine = await engines.start()
+        peer = ScriptedPeer(engine, function())
+        again = await peer.started()
+        await engine.core.hub.written()
+        engine.core.hub.log(run["run_id"])
+        await engine.core.hub.written()
+        told = [message["data"] for message in log_of(engine, run["run_id"]) if message["kind"] == "step"]
+        assert [(step["step_id"], step["status"]) for step in told] == [
+            ("one", "completed"), ("two", "completed"), ("ask", "waiting"),
+        ]  # fmt: skip
+        assert told[2]["wait"]["event"] == "app/answer"
+    engine = await engines.restart(engine)
+    peer = ScriptedPeer(engine, function())
+    await peer.finish(await peer.started(), "done")
+    await engine.core.hub.written()
+    told = [message["data"]["step_id"] for message in log_of(engine, again["run_id"]) if message["kind"] == "step"]
+    assert told == ["one", "two", "ask"]

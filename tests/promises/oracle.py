@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inngest_nb.packs import is_pack, unpack
 from inngest_nb.realtime.messages import Message, fold_rollbacks
 from tests.promises.program import RUNS_OF_EACH, TEXT
 from tests.support.crash import noted, repeated_after_seen
@@ -87,12 +89,21 @@ def _results(runs: list[tuple[str, str, str, dict[str, Any]]], effects: list[lis
     return wrong
 
 
+def _single(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Messages about steps may be several in one row."""
+    for name, offset, topic, kind, data, run_id, step_id, attempt in rows:
+        if is_pack(attempt):
+            yield from ((name, one.offset, topic, kind, one.data, run_id, one.step_id) for one in unpack(offset, data))
+        else:
+            yield name, offset, topic, kind, data, run_id, step_id
+
+
 def _channels(messages: sqlite3.Connection, runs: list[tuple[str, str, str, dict[str, Any]]]) -> list[str]:
-    query = """SELECT c.name, m."offset", m.topic, m.kind, m.data, m.run_id, m.step_id
+    query = """SELECT c.name, m."offset", m.topic, m.kind, m.data, m.run_id, m.step_id, m.attempt
                FROM messages m JOIN channels c ON c.id = m.channel_id ORDER BY c.id, m."offset" """
     channels: dict[str, list[Message]] = defaultdict(list)
     wrong = []
-    for name, offset, topic, kind, data, run_id, step_id in messages.execute(query):
+    for name, offset, topic, kind, data, run_id, step_id in _single(messages.execute(query)):
         if offset != len(channels[name]):
             wrong.append(f"channel {name} goes from offset {len(channels[name]) - 1} to {offset}")
         wire = {"channel": name, "offset": offset, "topic": topic, "kind": kind, "data": json.loads(data)}

@@ -237,6 +237,7 @@ def test_channels_are_values() -> None:
 
 
 def test_displays_may_probe_a_channel() -> None:
+    assert getattr(agent_chat, "_repr_html_", None) is None
     for value in (agent_chat(thread_id="t1"), agent_chat, AgentChat("t1")):
-        assert getattr(value, "_repr_html_", None) is None
         assert getattr(value, "_ipython_display_", None) is None
+        assert getattr(value, "_repr_mimebundle_", None) is None
