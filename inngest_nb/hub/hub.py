@@ -212,6 +212,8 @@ class Hub:
             yield
         finally:
             log.holds -= 1
+            if self._trimmer is not None:  # it may have been turned away
+                self._trimmer.wrote([log])
 
     def channels_of_run(self, run_id: str) -> set[str]:
         """Names of the channels that a run has published to."""

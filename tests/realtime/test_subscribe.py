@@ -286,13 +286,16 @@ def test_a_slow_callback_delays_nobody_else(client: inngest_nb.Inngest) -> None:
 
 def test_a_callback_may_close_and_hears_nothing_more(client: inngest_nb.Inngest) -> None:
     seen: list[Any] = []
+    made = threading.Event()
 
     def on_message(message: realtime.Message) -> None:
         seen.append(message.data)
+        made.wait()
         subscription.close()
 
     publish(client, "a", "b", "c")
     subscription = client.realtime.subscribe(channel=news, since="start", on_message=on_message)
+    made.set()
     until(lambda: not any(thread.name == "inngest-nb subscriber" for thread in threading.enumerate()))
     assert seen == ["a"]
 

@@ -25,8 +25,9 @@ THREADS = "inngest-nb"
 
 
 def our_threads() -> list[str]:
-    """Names of the threads of this package that run."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(THREADS)]
+    """Names of the threads of this package that run; but that of hooks, which lives as long as the process."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith(THREADS) and name != "inngest-nb hooks"]
 
 
 def open_files(folder: Path) -> list[str]:
