@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sqlite3
@@ -17,7 +18,10 @@ from inngest_nb.store import open_database
 
 MESSAGES = 1_000_000
 CHANNELS = 200
+PER_CHANNEL = MESSAGES // CHANNELS
 PER_RUN = 500
+BEGAN = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
+BETWEEN = dt.timedelta(milliseconds=10)
 RUN = "01KTCTWT8XDEGWDMVX3Q{:03d}{:03d}"
 _SQL = 'SELECT m.*, c.name FROM messages m JOIN channels c ON c.id = m.channel_id ORDER BY m.channel_id, m."offset"'
 
@@ -78,7 +82,12 @@ def _filters(folder: Path) -> dict[str, float]:
     reads: dict[str, Callable[[], Any]] = {
         "one run of 500": lambda: history.messages(run_id=RUN.format(7, 3)),
         "one channel of 5000": lambda: history.messages(channel="chat:7"),
+        "one topic of that channel": lambda: history.messages(channel="chat:7", topic="tokens"),
         "the newest 100": lambda: history.messages(limit=100),
+        "the last 4000 by time": lambda: history.messages(since=_at(PER_CHANNEL - 20)),
+        "a tenth of a second in the middle": lambda: history.messages(
+            since=_at(PER_CHANNEL // 2), until=_at(PER_CHANNEL // 2 + 10)
+        ),
         "latency of one run": lambda: history.latency(RUN.format(7, 3)),
     }
     return {name: round(statistics.median(_each(read, 15)) * 1e3, 1) for name, read in reads.items()}
@@ -93,16 +102,15 @@ def _each(read: Callable[[], Any], count: int) -> Iterator[float]:
 
 def _fill(folder: Path) -> None:
     db = open_database(folder / "messages.db", "inngest_nb.hub", synchronous="OFF")
-    each = MESSAGES // CHANNELS
     db.execute("BEGIN")
     db.executemany(
         "INSERT INTO channels (id, name, epoch, first_offset, next_offset) VALUES (?, ?, 1, 0, ?)",
-        ((number + 1, f"chat:{number}", each) for number in range(CHANNELS)),
+        ((number + 1, f"chat:{number}", PER_CHANNEL) for number in range(CHANNELS)),
     )
     db.executemany(
         'INSERT INTO messages (channel_id, "offset", topic, kind, data, run_id, fn_id, step_id, attempt, created_at) '
         "VALUES (?, ?, 'tokens', 'data', ?, ?, 'lab-write', 'generate', 0, ?)",
-        (_row(channel, offset) for channel in range(CHANNELS) for offset in range(each)),
+        (_row(channel, offset) for channel in range(CHANNELS) for offset in range(PER_CHANNEL)),
     )
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -112,7 +120,11 @@ def _fill(folder: Path) -> None:
 def _row(channel: int, offset: int) -> tuple[Any, ...]:
     run = offset // PER_RUN
     data = json.dumps({"token": f"word{(channel + offset) % 997} ", "response_id": f"r{run}"})
-    return channel + 1, offset, data, RUN.format(channel, run), 1_795_255_200_000_000 + offset * 10_000 + channel * 37
+    return channel + 1, offset, data, RUN.format(channel, run), int(_at(offset).timestamp() * 1e6) + channel * 37
+
+
+def _at(offset: int) -> dt.datetime:
+    return BEGAN + offset * BETWEEN
 
 
 if __name__ == "__main__":

@@ -138,11 +138,11 @@ SELECT min(created_at) FROM (
 -- channel_names: what channels are called
 SELECT id, name FROM channels WHERE id IN (SELECT value FROM json_each(:channels));
 
--- published_since: how many messages, counted up to :rows
-SELECT count(*) FROM (SELECT 1 FROM messages WHERE created_at >= :since LIMIT :rows);
+-- published_between: how many messages, counted up to :rows
+SELECT count(*) FROM (SELECT 1 FROM messages WHERE created_at >= :since AND created_at < :until LIMIT :rows);
 
--- messages_from_few: where those since a time are, if they are few
-(SELECT channel_id, "offset" FROM messages WHERE created_at >= :since) found CROSS JOIN
+-- messages_from_few: where those of a time are, if they are few
+(SELECT channel_id, "offset" FROM messages WHERE created_at >= :since AND created_at < :until) found CROSS JOIN
 
 -- messages_where_few: these; the plus keeps SQLite from looking them up by channel
 m.channel_id = +found.channel_id AND m."offset" = found."offset";

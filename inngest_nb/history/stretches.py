@@ -15,10 +15,11 @@ from inngest_nb.history.reading import SQL, where
 __all__ = ["Stretch", "ahead", "stretches"]
 
 T = TypeVar("T")
-_ROWS = 50_000
-_AHEAD = 8  # stretches that wait to be parsed, at most
+_ROWS = 20_000  # their texts stay in the processor's cache, and memory is used again
+_AHEAD = 20  # stretches that wait to be parsed, at most
 _FEW = 20_000  # messages that are sooner looked up one by one than found by looking at all
 _BEFORE_ALL, _BEHIND_ALL = (-1, -1), (2**63 - 1, 2**63 - 1)  # channels and offsets
+_EVER = {"since": -(2**63), "until": 2**63 - 1}  # microseconds
 
 
 class Stretch(NamedTuple):
@@ -56,7 +57,7 @@ def stretches(
     ending = where("messages", SQL.messages_end, used)
     after, rows = _BEFORE_ALL, _ROWS
     while after != _BEHIND_ALL:
-        asked = {**filters, "rows": rows, **_within(after, _BEHIND_ALL)}
+        asked = {**_EVER, **filters, "rows": rows, **_within(after, _BEHIND_ALL)}
         upto = connection.execute(ending, asked).fetchone() or _BEHIND_ALL
         try:
             stretch = Stretch(*connection.execute(statement, asked | _within(after, upto)).fetchone())
@@ -73,9 +74,9 @@ def _within(after: tuple[int, int], upto: tuple[int, int]) -> dict[str, int]:
 
 
 def _are_few(connection: sqlite3.Connection, filters: Filters) -> bool:
-    if "since" not in filters or "run_id" in filters:
+    if not filters.keys() & _EVER.keys() or "run_id" in filters:
         return False
-    counted = connection.execute(SQL.published_since, {"since": filters["since"], "rows": _FEW + 1}).fetchone()[0]
+    counted = connection.execute(SQL.published_between, {**_EVER, **filters, "rows": _FEW + 1}).fetchone()[0]
     return bool(counted <= _FEW)
 
 

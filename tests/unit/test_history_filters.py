@@ -63,6 +63,7 @@ def test_a_function_or_run_stands_for_its_id(history: Any) -> None:
         ({"limit": 3}, [2, 6, 7]),
         ({"limit": 0}, []),
         ({"limit": 2, "until": at(3.7), "channel": "ai:1"}, [2, 3]),
+        ({"channel": "ai:1", "until": at(3.7)}, [0, 1, 2, 3]),
         ({"channel": "nobody", "limit": 2}, []),
     ],
 )
@@ -111,6 +112,12 @@ PLANS = [
     ("journal", "waits", {"function": "x"}, "SEARCH runs USING COVERING INDEX runs_function (fn_id=?)"),
     ("messages", "messages", {"channel": "x"}, "SEARCH m USING PRIMARY KEY (channel_id=?"),
     ("messages", "messages", {"run_id": "x"}, "SEARCH messages USING INDEX messages_run (run_id=?)"),
+    (
+        "messages",
+        "messages",
+        {"since": at(0), "until": at(1), "few": True},
+        "SEARCH messages USING COVERING INDEX messages_created (created_at>? AND created_at<?)",
+    ),
 ]
 
 
