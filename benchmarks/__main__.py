@@ -50,6 +50,8 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "loop_lag": _in_child("benchmarks.loop_lag"),
     "history": _in_child("benchmarks.history", _history),
     "realtime": _in_child("benchmarks.realtime"),
+    "views": _in_child("benchmarks.views"),
+    "lists": _in_child("benchmarks.lists"),
 }
 
 

@@ -1,12 +1,10 @@
 """Whether the views keep up: frames while a timeline of 20,000 spans is zoomed, panned and scrolled, and while 100,000 tokens arrive.
 
-`python -m benchmarks.views` measures in Chromium and writes benchmarks/results/views.json. A frame is late if
-it comes more than two frames of a 60 Hz screen after the one before.
+Measured in Chromium. A frame is late if it comes more than two frames of a 60 Hz screen after the one before.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
@@ -15,10 +13,10 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.measure import report
 from tests.support import chromium
 
 FRONT_END = Path(__file__).parents[1] / "frontend"
-RESULT = Path(__file__).parent / "results" / "views.json"
 SPANS, TOKENS, PER_FRAME = 20_000, 100_000, 40
 FRAMES = 150
 #: Does one thing in every frame, and notes how far the frames are apart.
@@ -93,17 +91,17 @@ def stream(page: Page) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure and write the figures."""
-    subprocess.run([shutil.which("node") or "node", "build.mjs", "--gallery"], cwd=FRONT_END, check=True)
+def main() -> dict[str, Any]:
+    """Both, in a page of their own."""
+    build = [shutil.which("node") or "node", "build.mjs", "--gallery"]
+    subprocess.run(build, cwd=FRONT_END, check=True, stdout=subprocess.DEVNULL)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
         page = browser.new_page(viewport={"width": 1250, "height": 1000})
         figures = {"timeline": timeline(page), "stream": stream(page)}
         browser.close()
-    RESULT.write_text(json.dumps(figures, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    report(main())

@@ -1,5 +1,7 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { replayEnv } from "../gallery/replay";
+import { MessageFeedController } from "../src/views/message-feed-controller";
 import { extended, fits, NO_FILTER, NO_STRETCH, parseSearch, preview, rowsOf, searchQuery, type FeedRow } from "../src/state/feed";
 import { pythonText } from "../src/views/json-tree";
 import type { Message } from "../src/wire";
@@ -92,5 +94,24 @@ describe("a feed", () => {
     expect(offsets(root)).toEqual(before);
     expect(root.querySelector(".inb-newer")?.textContent).toBe("Show 1 newer message");
     expect(root.dataset.inbMessages).toBe("408");
+  });
+  it("keeps its rows while another place is asked for, and of many places asks for the last", async () => {
+    const env = replayEnv(scene("m-compact").recording);
+    const gets: string[] = [];
+    const answers: (() => void)[] = [];
+    const get = env.link.request.bind(env.link);
+    Object.assign(env.link, { request: async (method: "GET", path: string) => {
+      gets.push(path);
+      if (/before=/.test(path)) await new Promise<void>((resolve) => answers.push(resolve));
+      return get(method, path);
+    } });
+    const controller = new MessageFeedController({ ...env, savedAt: undefined }, scene("m-compact").params, {});
+    await vi.waitFor(() => expect(controller.state.counts.size).toBeGreaterThan(0));
+    const shown = controller.state.stretch.messages.length;
+    for (const place of [10, 20, 30, 40]) void controller.jump(place);
+    expect(controller.state.stretch.messages).toHaveLength(shown);
+    await vi.waitFor(() => { answers.shift()?.(); expect(controller.state.loading).toBeNull(); });
+    expect(gets.filter((path) => path.includes("before=")).map((path) => /before=(\d+)/.exec(path)?.[1])).toEqual(["210", "240"]);
+    controller.dispose();
   });
 });

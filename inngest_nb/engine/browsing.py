@@ -50,7 +50,8 @@ async def browse(engine: Engine, channel: str, asked: Mapping[str, Any]) -> dict
 async def topics(engine: Engine, channel: str) -> dict[str, Any]:
     """{"topics": [{"topic", "kind", "count"}, …], "first", "next", "epoch"}; the counts hold for what is below `next`."""
     extent = _extent(engine, channel)
-    rows = await engine.core.hub.browse.topics(engine.core.hub.log(channel).id)
+    counted = (extent["epoch"], extent["first"], extent["next"])
+    rows = await engine.core.hub.browse.topics(engine.core.hub.log(channel).id, *counted)
     return {"topics": [{"topic": topic, "kind": kind, "count": count} for topic, kind, count in rows], **extent}
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +17,7 @@ from inngest_nb.store import Reader, load_queries
 MOST_MESSAGES = 1000
 #: How far one search looks: the next one goes on, and nobody waits long for an answer.
 STRETCH = 100_000
+_MOST_COUNTED = 256
 _SQL = load_queries("inngest_nb.hub", "browse.sql")
 _PATH = re.compile(r"[^\s.\[\]\"]+(\.[^\s.\[\]\"]+|\[\d+\])*")
 _OF_A_RUN = re.compile(r"0[0-9A-Z]{25}")
@@ -49,19 +53,38 @@ class Search:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted of a log, from its first message to below an offset."""
+
+    epoch: int
+    first: int
+    upto: int
+    counts: Counter[tuple[str, str]]
+
+
 class Browse:
-    """Has a connection of its own, opened when it is first needed."""
+    """Has two connections of its own, opened when they are first needed: nobody who turns a page waits for who counts."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._reader, self._counter = Reader(connect), Reader(connect)
+        self._counted: OrderedDict[int, _Counted] = OrderedDict()
 
-    async def topics(self, log_id: int) -> list[tuple[str, str, int]]:
-        """(topic, kind, how many) of a log."""
-        return await self._reader.rows(_SQL.topics, (log_id,))
+    async def topics(self, log_id: int, epoch: int, first: int, upto: int) -> list[tuple[str, str, int]]:
+        """(topic, kind, how many) of a log; what was counted before is not counted again."""
+        known = self._counted.get(log_id)
+        if known is None or (known.epoch, known.first) != (epoch, first) or known.upto > upto:
+            known = _Counted(epoch, first, first, Counter())
+        rows = await self._counter.rows(_SQL.topics, (log_id, known.upto, upto))
+        counts = known.counts + Counter({(topic, kind): count for topic, kind, count in rows})
+        self._counted[log_id] = _Counted(epoch, first, upto, counts)
+        if len(self._counted) > _MOST_COUNTED:
+            self._counted.popitem(last=False)
+        return [(topic, kind, count) for (topic, kind), count in sorted(counts.items())]
 
     async def channels(self) -> list[tuple[str, int, int, int | None]]:
         """(name, first offset, next offset, time of the last message) of the logs of data."""
-        return await self._reader.rows(_SQL.channels, ())
+        return await self._counter.rows(_SQL.channels, ())
 
     async def said_by_run(self, run_id: str) -> list[tuple[str, str, str]]:
         """(channel, topic, data as JSON text) of what a run has published, newest first."""
@@ -79,6 +102,7 @@ class Browse:
     async def close(self) -> None:
         """Let go of the file."""
         await self._reader.close()
+        await self._counter.close()
 
 
 def _like(text: str) -> str:

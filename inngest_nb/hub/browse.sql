@@ -1,10 +1,10 @@
--- topics: what is in a log, by topic and kind
+-- topics: what is in a part of a log, by topic and kind
 SELECT topic, kind, count(*) + coalesce(sum(-attempt - 1) FILTER (WHERE attempt < 0), 0)
-FROM messages WHERE channel_id = ? GROUP BY topic, kind;
+FROM messages WHERE channel_id = ? AND "offset" >= ? AND "offset" < ? GROUP BY topic, kind;
 
 -- channels: every log that is not of a run, the last written first
 SELECT c.name, c.first_offset, max(c.next_offset, coalesce(l.at + 1, 0)), m.created_at
-FROM channels c LEFT JOIN (SELECT channel_id, max("offset") AS at FROM messages GROUP BY channel_id) l ON l.channel_id = c.id
+FROM (SELECT id, (SELECT max("offset") FROM messages WHERE channel_id = channels.id) AS at FROM channels) l JOIN channels c ON c.id = l.id
 LEFT JOIN messages m ON m.channel_id = c.id AND m."offset" = l.at
 WHERE NOT (length(c.name) = 26 AND c.name GLOB '0[0-9A-Z]*') ORDER BY m.created_at DESC LIMIT 500;
 

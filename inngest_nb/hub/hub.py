@@ -56,7 +56,7 @@ class Hub:
         self._feeds: dict[str, Feed] = {}
         self._behind = Reader(lambda: self._open_reader(path))  # for who is behind what memory keeps
         self.blocks = Blocks(self.read)
-        self.browse = Browse(Reader(lambda: self._open_reader(path)))
+        self.browse = Browse(lambda: self._open_reader(path))
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
         self._touched: dict[ChannelLog, int] = {}

@@ -177,6 +177,10 @@ async def test_a_channel_is_browsed_backwards(client: Client, peer: ScriptedPeer
     assert (await client.request("GET", "channels/chat/browse?path=%24%5B%22x")).status == 400
     counted = await client.get("channels/chat/topics")
     assert counted["topics"] == [{"topic": "a", "kind": "data", "count": 5}, {"topic": "b", "kind": "data", "count": 5}]
+    peer.say({"op": "publish", "channel": "chat", "topic": "a", "data": "1"})
+    await until(lambda: host.engine.core.hub.log("chat").visible == 11, "one more")
+    again = await client.get("channels/chat/topics")  # only what is new is counted
+    assert [topic["count"] for topic in again["topics"]] == [6, 5]
 
 
 async def test_the_engine_as_a_whole(client: Client, peer: ScriptedPeer, host: EngineHost) -> None:

@@ -131,7 +131,10 @@ async def test_browsing_finds_each(hub: Hub) -> None:
     end(hub)
     await hub.written()
     log = hub.log(RUN)
-    assert sorted(await hub.browse.topics(log.id)) == [("$run", "run", 1), ("$step", "step", 10)]
+    assert sorted(await hub.browse.topics(log.id, log.epoch, log.first, log.visible)) == [
+        ("$run", "run", 1),
+        ("$step", "step", 10),
+    ]
     found, reached = await hub.browse.search(log.id, RUN, log.first, log.visible, Search(limit=4))
     assert [orjson.loads(message)["offset"] for message in found] == [7, 8, 9, 10]
     assert reached == 7

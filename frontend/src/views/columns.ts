@@ -1,4 +1,5 @@
 /** Bars too thin to be told apart: merged by pixel column, where the worst outcome wins. */
+import { firstWhere } from "../state/bisect";
 import type { Bar } from "../state/rows";
 import type { Role } from "../status";
 import type { Palette } from "./palette";
@@ -35,13 +36,7 @@ const reach = new WeakMap<readonly Bar[], { readonly end: number; readonly until
 /** The first bar that, or one before which, ends where `seen` holds: found by halving, as ends never go back. */
 export function firstReaching(bars: readonly Bar[], end: number, seen: (at: number) => boolean): number {
   const until = reachOf(bars, end);
-  let [low, high] = [0, bars.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (seen(until[middle] ?? end)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstWhere(bars.length, (place) => seen(until[place] ?? end));
 }
 
 /** For each bar the latest end of it and of all before it. */

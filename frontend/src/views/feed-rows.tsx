@@ -1,21 +1,16 @@
 /** The rows of a feed: what is in sight, between two stretches of the log that have not been asked for. */
 import type { JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import { isLifecycle, json, preview, topicOf, type FeedRow } from "../state/feed";
+import { detailHeight, indexAt, look, ROW, useAnchor, useLayout } from "./feed-layout";
 import type { Message } from "../wire";
 import { Icon } from "./icons";
 import { JsonTree } from "./json-tree";
 import type { MessageFeedController } from "./message-feed-controller";
 
-const ROW = 28;
 const MOST_ROWS = 14;
 const OVERSCAN = 8;
-const NEAR_PX = 24;
-const LINE = 18;
-const MOST_LINES = 14;
-/** No browser scrolls over more than some ten million pixels. */
-const MOST_SPACE = 6_000_000;
 
 export function FeedRows({ controller, rows, now }: { controller: MessageFeedController; rows: readonly FeedRow[]; now: number }): JSX.Element {
   const { state } = controller;
@@ -37,7 +32,7 @@ export function FeedRows({ controller, rows, now }: { controller: MessageFeedCon
   const names = [...state.counts.keys()];
   const newer = state.newer > 0 && (!state.following || state.paused);
   return (
-    <div class="inb-feed" role="grid" aria-label="Messages" aria-rowcount={Math.max(rows.length, state.next - state.first)}>
+    <div class="inb-feed" role="grid" aria-label="Messages" aria-rowcount={Math.max(rows.length, state.next - state.first)} aria-busy={state.loading === "all"}>
       <div ref={box} class="body" role="rowgroup" style={`height:${visible}px`} onScroll={scrolled}>
         <div class="all" role="presentation" style={`height:${layout.height}px`}>
           {rows.slice(from, to).map((row, i) => (
@@ -52,85 +47,6 @@ export function FeedRows({ controller, rows, now }: { controller: MessageFeedCon
       )}
     </div>
   );
-}
-
-interface Layout {
-  readonly tops: readonly number[];
-  /** Room for what is before and after the stretch that is here. */
-  readonly above: number;
-  readonly below: number;
-  readonly height: number;
-}
-
-function useLayout(controller: MessageFeedController, rows: readonly FeedRow[]): Layout {
-  const { stretch, first, next, opened, topics, typed } = controller.state;
-  return useMemo(() => {
-    const tops: number[] = [];
-    let y = 0;
-    for (const row of rows) {
-      tops.push(y);
-      y += ROW + (row.kind === "message" && opened.has(row.key) ? detailHeight(row.message) : 0);
-    }
-    const filtered = topics.length > 0 || typed.trim() !== "";
-    const perMessage = (ROW * rows.length) / Math.max(1, stretch.messages.length);
-    const space = (n: number): number => (filtered ? Math.sign(n) * ROW : Math.min(MOST_SPACE, Math.max(0, n) * perMessage));
-    const above = space(stretch.from - first);
-    const below = filtered ? 0 : space(next - stretch.to) * (controller.state.following ? 0 : 1);
-    return { tops, above, below, height: above + y + below };
-  }, [rows, opened, first, controller.state.following ? 0 : next]);
-}
-
-function detailHeight(message: Message): number {
-  const lines = Math.min(MOST_LINES, JSON.stringify(message.data, null, 1)?.split("\n").length ?? 1);
-  return lines * LINE + 18 + 44;
-}
-
-function indexAt(tops: readonly number[], y: number): number {
-  let low = 0;
-  let high = tops.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((tops[middle] ?? 0) <= y) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-/** Asks for what the reader is about to see, and notes whether they are at the end. */
-function look(controller: MessageFeedController, layout: Layout, y: number, height: number): void {
-  const { state } = controller;
-  const end = layout.height - layout.below;
-  const span = Math.max(1, layout.above);
-  if (y < layout.above - 4 * height) return void controller.jump(state.first + ((state.stretch.from - state.first) * y) / span);
-  if (layout.below > 0 && y > end + 3 * height) {
-    return void controller.jump(state.stretch.to + ((state.next - state.stretch.to) * (y - end)) / layout.below);
-  }
-  if (y < layout.above + height) void controller.loadEarlier();
-  if (y + height > end - NEAR_PX && state.stretch.to < state.next && !state.paused) void controller.loadLater();
-  controller.follow(state.stretch.to >= state.next && y + height >= layout.height - NEAR_PX);
-}
-
-/** Keeps what is read where it is when rows come above it; who is at the end stays there. */
-function useAnchor(box: { current: HTMLDivElement | null }, controller: MessageFeedController, rows: readonly FeedRow[], layout: Layout): (y: number) => void {
-  const held = useRef<{ key: string; from: number } | null>(null);
-  const { state } = controller;
-  const following = state.following && !state.paused;
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    if (following) {
-      element.scrollTop = element.scrollHeight;
-      return;
-    }
-    const at = rows.findIndex((row) => row.key === held.current?.key);
-    if (at >= 0 && held.current) element.scrollTop = layout.above + (layout.tops[at] ?? 0) + held.current.from;
-    else if (!state.paused) element.scrollTop = layout.above;
-  }, [rows, layout.above, following]);
-  return (y) => {
-    const at = indexAt(layout.tops, y - layout.above);
-    const row = rows[at];
-    held.current = row ? { key: row.key, from: y - layout.above - (layout.tops[at] ?? 0) } : null;
-  };
 }
 
 export function topicColour(names: readonly string[], name: string): string {

@@ -32,6 +32,9 @@ export class MessageFeedController extends Controller<FeedState> {
   readonly channel: string;
   private generation = 0;
   private countedTo = 0;
+  private jumping = false;
+  /** Where a reader who moves on wants to be. */
+  private wanted: number | null = null;
 
   constructor(env: Env, params: unknown, initial: unknown) {
     const raw = dict(params);
@@ -86,18 +89,29 @@ export class MessageFeedController extends Controller<FeedState> {
     if (following && this.state.newer > 0) void this.loadLater();
   }
 
-  /** The newest messages, whatever was shown before. */
+  /** The newest messages, whatever was shown before; that stays until they are there. */
   async showEnd(): Promise<void> {
     this.generation += 1;
-    this.update({ following: true, newer: 0, stretch: { ...this.state.stretch, messages: [], gaps: [] }, known: false });
+    this.wanted = null;
+    this.update({ following: true, newer: 0, known: false });
     await this.browse(null, "all");
   }
 
-  /** Another place of the log: what is around an offset. */
+  /** Another place of the log: what is around an offset. Of many that are passed by only the last is asked for. */
   async jump(offset: number): Promise<void> {
+    const asked = this.wanted !== null || this.jumping;
+    this.wanted = Math.floor(offset);
+    if (asked) return;
+    this.jumping = true;
     this.generation += 1;
-    this.update({ following: false, stretch: { ...this.state.stretch, messages: [] } });
-    await this.browse(Math.min(this.state.next, Math.max(this.state.first, Math.floor(offset)) + PAGE), "all");
+    this.update({ following: false });
+    while (this.wanted !== null) {
+      const { first, next } = this.state;
+      const before = Math.min(next, Math.max(first, this.wanted) + PAGE);
+      this.wanted = null;
+      await this.browse(before, "all");
+    }
+    this.jumping = false;
   }
 
   async loadEarlier(): Promise<void> {
@@ -121,7 +135,8 @@ export class MessageFeedController extends Controller<FeedState> {
     const raw = dict(reply?.body);
     if (reply?.status !== 200 || !Array.isArray(raw.messages)) {
       const why = reply && reply.status !== 200 ? refusal(reply) : undefined;
-      return this.update({ loading: null, known: true, ...(why === undefined ? {} : { problem: why }) });
+      const stretch = loading === "all" && this.state.following ? { ...this.state.stretch, messages: [] } : this.state.stretch;
+      return this.update({ stretch, loading: null, known: true, ...(why === undefined ? {} : { problem: why }) });
     }
     const reached = number(raw.reached) ?? 0;
     this.placed(parseMessages(raw.messages), reached, before, loading, number(raw.first) ?? 0, number(raw.next) ?? 0);
@@ -153,8 +168,8 @@ export class MessageFeedController extends Controller<FeedState> {
 
   private subscribed(first: number, next: number): void {
     this.update({ first, next: Math.max(next, this.state.next) });
-    void this.count();
-    if (this.state.following) void this.browse(null, this.state.known && this.state.stretch.to >= first ? "later" : "all");
+    const browsed = this.state.following ? this.browse(null, this.state.known && this.state.stretch.to >= first ? "later" : "all") : Promise.resolve();
+    void browsed.then(() => this.count()); // a long log is counted for a while
   }
 
   private async count(): Promise<void> {

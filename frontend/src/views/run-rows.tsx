@@ -41,10 +41,11 @@ export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsP
   const placeAt = (y: number): number => Math.floor((y <= above ? y : Math.max(above, y - panel.height)) / row);
   const from = Math.max(0, placeAt(scroll) - OVERSCAN);
   const to = Math.min(list.total, placeAt(scroll + visible) + 1 + OVERSCAN);
-  useLayoutEffect(() => controller.see(placeAt(scroll), to), [from, to, scroll < row, list.upto]);
   useLayoutEffect(() => {
-    if (controller.state.atTop && scroll > 0 && box.current) box.current.scrollTop = 0;
+    if (box.current) box.current.scrollTop = 0; // other runs: from their beginning, before it is noted where the reader is
+    setScroll(0);
   }, [query]);
+  useLayoutEffect(() => controller.see(placeAt(box.current?.scrollTop ?? scroll), to), [from, to, scroll < row, list.upto]);
   const newer = controller.state.atTop ? 0 : fresh(list, query);
   const shown = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
   const current = controller.state.current ?? list.places.get(0);
