@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOMNESS = (1 << 80) - 1
+_SINCE_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # counts while the machine is suspended too
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 
 
@@ -24,8 +26,8 @@ class Clock:
         return time.time_ns() // 1000
 
     def elapsed(self) -> int:
-        """Microseconds that have passed since some moment, whoever sets the time of day meanwhile."""
-        return time.monotonic_ns() // 1000
+        """Microseconds that have passed since the machine was started, whoever sets the time of day meanwhile."""
+        return time.clock_gettime_ns(_SINCE_BOOT) // 1000 if _SINCE_BOOT is not None else time.monotonic_ns() // 1000
 
     def after(self, ulid: str) -> None:
         """Let every new ULID be greater than this one, which an earlier process has made."""
@@ -57,6 +59,15 @@ def encode_ulid(ms: int, randomness: int) -> str:
         + "".join(_PAIRS[value >> shift & 1023] for shift in range(115, -1, -10))
         + _ALPHABET[value & 31]
     )
+
+
+@cache
+def boot_id() -> str | None:
+    """Which start of the machine this is, where that can be known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
 
 
 def to_iso(us: int) -> str:

@@ -43,6 +43,7 @@ PUBLISHED_KINDS = ("data", "datastream-start", "datastream-end")
 VERSION = 1
 SUBPROTOCOL = "inngest-nb.v1"
 MAX_OUTPUT_BYTES = 4_000_000
+UNTIL = '{"until":true}'  # `opts` of a sleep until a time of day
 
 Message = dict[str, Any]
 

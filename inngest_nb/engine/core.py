@@ -6,9 +6,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inngest_nb.clock import Clock
+from inngest_nb.engine import setbacks
 from inngest_nb.engine.capacity import Capacity
 from inngest_nb.engine.functions import Functions
 from inngest_nb.engine.journal.journal import Journal
@@ -52,7 +54,7 @@ class Core:
         self.capacity = Capacity()
         self.log = logging.getLogger("inngest_nb")
         self.lifecycle = Lifecycle(hub, clock)
-        self.timers = Timers(clock, loop, self._fire)
+        self.timers = Timers(clock, loop, self._fire, partial(setbacks.noticed, self))
         self.runs: dict[str, Run] = {}  # runs in memory: queued, leased, or just touched
         self.tasks: set[asyncio.Task[object]] = set()
         self.ended: Callable[[Run], None] = lambda run: None

@@ -6,6 +6,7 @@ import sys
 
 import orjson
 
+from inngest_nb.engine import setbacks
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.functions import Function, from_config
 from inngest_nb.engine.journal.journal import SQL
@@ -23,18 +24,19 @@ def take_up(core: Core) -> None:
         core.functions.put(function)
         core.schedules.registered(function)
     core.admission.take_up()
+    back = setbacks.recall(core)
     doomed: list[tuple[str, str]] = []
-    for run_id, fn_id, wake_at, reason, parked in core.journal.each(SQL.open_runs):
+    for run_id, fn_id, wake_at, attempt, reason, parked in core.journal.each(SQL.open_runs):
         if reason is not None:
             doomed.append((run_id, reason))
             continue
         _take_up_run(core, run_id, core.functions.get(fn_id))
         if wake_at is not None:
-            core.timers.add(Due(wake_at, "rerun", run_id))
+            core.timers.add(Due(wake_at - back, "rerun", run_id) if attempt else Due(wake_at, "start", run_id))
         elif not parked:  # what is comes back when a wait of it ends
             core.dispatch.wants_peer(fn_id, run_id)
     for run_id, step_hash, op, status, attempt, at in core.journal.each(SQL.open_steps):
-        due = Due(at, sys.intern(op), run_id, sys.intern(step_hash))
+        due = Due(at if op == "until" else at - back, sys.intern(op), run_id, sys.intern(step_hash))
         core.timers.add(due if status == "waiting" else due._replace(kind="retry", attempt=attempt + 1))
         if op == "invoke" and status == "waiting":
             core.waiting.recall(run_id, step_hash)
@@ -42,7 +44,7 @@ def take_up(core: Core) -> None:
         wait = (run_id, step_hash)
         found_by = decode_terms(terms) if terms is not None else terms_of(core.journal.condition(wait))
         core.waits.recall(wait, name, found_by)
-        core.timers.add(Due(expires_at, "wait_for_event", run_id, sys.intern(step_hash)))
+        core.timers.add(Due(expires_at - back, "wait_for_event", run_id, sys.intern(step_hash)))
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
         if "ended" not in message:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from inngest_nb.clock import Clock
 
 _LONGEST_S = 5.0  # look at the time of day at least this often: it may have been set, or the machine was asleep
-_SET_BACK_US = 100_000  # less than this is a clock that is being adjusted
+SET_US = 100_000  # less than this is a clock that is being adjusted
+_BY_THE_CLOCK = frozenset({"until", "start", "cron"})  # named by a time of day, not by how long it takes
 _CLAIMED = frozenset(
     {"wait_for_event", "invoke"}
 )  # who comes first takes these: an entry that is there twice does no harm
@@ -42,12 +43,20 @@ class Timers:
     """Calls `fire(due)` for every entry whose time has come. Stale entries are the callee's to ignore.
 
     Where the time of day is set forward, what has become due fires soon. Where it is set back, what was there before is not
-    late for it: it fires after as long as it would have.
+    late for it: it fires after as long as it would have, unless it is named by a time of day. `was_set(back, since)` hears
+    by how much the time of day was set back (or forward: less than 0), and how long ago that was at most.
     """
 
-    def __init__(self, clock: Clock, loop: asyncio.AbstractEventLoop, fire: Callable[[Due], None]) -> None:
-        self._clock, self._loop, self._fire = clock, loop, fire
-        self._ages = [_Age()]  # the last one is of now
+    def __init__(
+        self,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        fire: Callable[[Due], None],
+        was_set: Callable[[int, int], None] = lambda back, since: None,
+    ) -> None:
+        self._clock, self._loop, self._fire, self._was_set = clock, loop, fire, was_set
+        self._by_the_clock = _Age()
+        self._ages = [self._by_the_clock, _Age()]  # the last one is of now
         self._pending: set[Due] = set()
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = 0
@@ -65,7 +74,8 @@ class Timers:
         if due.kind not in _CLAIMED:
             self._pending.add(due)
         self._look()
-        heapq.heappush(self._ages[-1].heap, due)
+        age = self._by_the_clock if due.kind in _BY_THE_CLOCK else self._ages[-1]
+        heapq.heappush(age.heap, due)
         if self._handle is None or due.at < self._armed_for:
             self._arm()
 
@@ -80,7 +90,8 @@ class Timers:
 
     def close(self) -> None:
         """Fire nothing more."""
-        self._ages = [_Age()]
+        self._by_the_clock = _Age()
+        self._ages = [self._by_the_clock, _Age()]
         self._pending.clear()
         if self._handle is not None:
             self._handle.cancel()
@@ -88,12 +99,15 @@ class Timers:
     def _look(self) -> int:
         """The time of day; when it was set back, the age of what is there ends."""
         now, elapsed = self._clock.now(), self._clock.elapsed()
-        back = (elapsed - self._seen[1]) - (now - self._seen[0])
+        since = elapsed - self._seen[1]
+        back = since - (now - self._seen[0])
         self._seen = (now, elapsed)
-        if back > _SET_BACK_US:
-            for age in self._ages:
+        if back > SET_US:
+            for age in self._ages[1:]:
                 age.ahead += back
-            self._ages = [*(age for age in self._ages if age.heap), _Age()]
+            self._ages = [self._by_the_clock, *(age for age in self._ages[1:] if age.heap), _Age()]
+        if abs(back) > SET_US:
+            self._was_set(back, since)
         return now
 
     def _arm(self) -> None:

@@ -20,7 +20,7 @@ from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import ExpressionError
 from inngest_nb.expressions import check
 from inngest_nb.expressions.wait_index import encode_terms
-from inngest_nb.protocol import ErrorInfo, Message
+from inngest_nb.protocol import UNTIL, ErrorInfo, Message
 from inngest_nb.store import Write
 
 _WAITS, _OVER = ("sleep", "wait_for_event", "invoke"), ("completed", "timed_out", "failed")
@@ -82,7 +82,8 @@ class Waiting:
         function = self._core.functions.get(run.fn_id)
         child = plan.runs[0].id if plan and plan.runs else None
         self._core.lifecycle.step_changed(run, row, function, wait=dense(wait) if wait else None, child=child)
-        self._core.timers.add(Due(message["wake_at"], sys.intern(row.op), run.id, sys.intern(row.hash)))
+        kind = "until" if row.opts == UNTIL else sys.intern(row.op)
+        self._core.timers.add(Due(message["wake_at"], kind, run.id, sys.intern(row.hash)))
         self._look_back(run, message)
 
     def _look_back(self, run: Run, message: Message) -> None:
@@ -190,7 +191,7 @@ class Waiting:
     def due(self, due: Due) -> None:
         """A sleep is over, or what was waited for did not come in time."""
         wait = (due.run_id, due.hash)
-        if due.kind == "sleep":
+        if due.kind in ("sleep", "until"):
             writes = self._end_of(wait, status="completed", output="null")
         elif due.kind == "invoke":
             if wait not in self._invoking:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from inngest_nb.clock import Clock
+from inngest_nb.clock import Clock, boot_id
 from inngest_nb.errors import JournalCorrupt, PayloadError
 from inngest_nb.hub.blocks import Blocks
 from inngest_nb.hub.browse import Browse
@@ -353,7 +353,7 @@ class Hub:
 
     def _begin_epoch(self) -> None:
         """After a power cut logs may have lost a tail that somebody saw: their offsets start a new epoch."""
-        boot = _boot_id()
+        boot = boot_id() or "unknown"
         known = self._reader.execute(_SQL.get_meta, ("open_since_boot",)).fetchone()
         here: Write = (_SQL.set_meta, ("open_since_boot", boot))
         if known and known[0] not in ("", boot):
@@ -408,10 +408,3 @@ def _entry(packed: Publish, one: Unpacked) -> Entry:
 def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"

@@ -14,6 +14,7 @@ from inngest_nb.codehash import hash_callable
 from inngest_nb.durations import Duration
 from inngest_nb.event import Event, event_from_text
 from inngest_nb.jsontext import dumps, loads
+from inngest_nb.protocol import UNTIL
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.types import EmptySentinel
@@ -97,7 +98,7 @@ class Step:
 
     async def sleep_until(self, step_id: str, until: datetime.datetime) -> None:
         """Sleep until a time; a naive one is local time, a past one is now."""
-        await self._execution.wait(step_id, "sleep", {"wake_at": int(until.timestamp() * 1e6)})
+        await self._execution.wait(step_id, "sleep", {"wake_at": int(until.timestamp() * 1e6), "opts": UNTIL})
 
     async def wait_for_event(
         self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None, since: str | None = None

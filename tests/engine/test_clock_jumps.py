@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from inngest_nb.clock import Clock
+from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.timers import Due, Timers
+from inngest_nb.protocol import UNTIL
 from tests.engine.peer import Engines, MovableClock, ScriptedPeer, function
 
 START_US = 1_800_000_000_000_000
@@ -83,6 +86,94 @@ async def test_a_clock_that_is_adjusted_is_followed() -> None:
         await rig.after(1)
     assert await rig.after(899) == []  # the clock has lost five seconds of a thousand, and that is the time
     assert await rig.after(6.1) == ["adjusted"]
+
+
+async def test_what_is_named_by_a_time_of_day_waits_until_the_clock_says_so() -> None:
+    rig = Rig()
+    for kind in ("until", "cron", "start"):
+        rig.timers.add(Due(rig.clock.now() + 10_000_000, kind, kind))
+    rig.clock.set = -60_000_000
+    assert await rig.after(69) == []
+    assert set(await rig.after(1.1)) == {"until", "cron", "start"}
+
+
+class Sleepers:
+    """Runs that wait in an engine whose clock is set back."""
+
+    def __init__(self, engines: Engines, clock: MovableClock) -> None:
+        self.engines, self.clock = engines, clock
+        self.engine: Engine
+        self.peer: ScriptedPeer
+
+    async def begin(self) -> dict[str, str]:
+        """A sleep, a wait, a sleep until a time of day and a backoff, each of a minute; run ids by their names."""
+        self.engine = await self.engines.start()
+        self.peer = ScriptedPeer(self.engine, function(backoff=60.0))
+        ids: dict[str, str] = {}
+        waits: dict[str, dict[str, Any]] = {"sleep": {}, "wait": {"event": "app/x"}, "until": {"opts": UNTIL}}
+        for name in (*waits, "retry"):
+            await self.engine.send([{"name": "app/go"}])
+            run = await self.peer.started()
+            ids[name] = run["run_id"]
+            if name in waits:
+                self.peer.step_wait(run, name, seconds=60, waits=1, **waits[name])
+            else:
+                self.peer.step_failed(run, name)
+        await self.peer.settled()
+        return ids
+
+    async def restart(self) -> None:
+        """Another engine on what the last one left, and another worker."""
+        self.engine = await self.engines.restart(self.engine)
+        self.peer = ScriptedPeer(self.engine, function(backoff=60.0), worker_id="another")
+
+    async def over(self) -> set[str]:
+        """Names of what is over by now."""
+        await self.peer.settled()
+        await asyncio.sleep(0)
+        await self.peer.settled()
+        rows = self.engine.core.journal.rows("SELECT step_id FROM steps WHERE status IN ('completed', 'timed_out')")
+        again = {"retry"} if self.peer.has_heard("step.again") else set()
+        return {step_id for (step_id,) in rows} | again
+
+
+@pytest.mark.parametrize("when", ["while it runs", "while it is away"])
+async def test_set_back_before_a_restart_delays_nothing_but_what_has_a_time_of_day(
+    engines: Engines, clock: MovableClock, when: str
+) -> None:
+    sleepers = Sleepers(engines, clock)
+    await sleepers.begin()
+    clock.advance(sleepers.engine, 30)
+    clock._ahead -= HOUR_US
+    if when == "while it runs":
+        sleepers.engine.core.timers.poke()
+    await sleepers.restart()
+    clock.advance(sleepers.engine, 28)
+    assert await sleepers.over() == set()
+    await sleepers.restart()  # what was moved once is not moved again
+    clock.advance(sleepers.engine, 1)
+    assert await sleepers.over() == set()
+    clock.advance(sleepers.engine, 2)
+    assert await sleepers.over() == {"sleep", "wait", "retry"}
+    clock.advance(sleepers.engine, 3600)
+    assert await sleepers.over() == {"sleep", "wait", "retry", "until"}
+
+
+async def test_what_began_after_the_clock_was_set_is_not_early(engines: Engines, clock: MovableClock) -> None:
+    sleepers = Sleepers(engines, clock)
+    sleepers.engine = await engines.start()
+    clock._ahead -= HOUR_US
+    await engines.stop(sleepers.engine)
+    await sleepers.begin()  # in an engine that knows; and once more in one that has not looked yet
+    clock._ahead -= HOUR_US
+    await sleepers.engine.send([{"name": "app/go"}])
+    sleepers.peer.step_wait(await sleepers.peer.started(), "later", seconds=60, waits=1)
+    await sleepers.peer.settled()
+    await sleepers.restart()
+    clock.advance(sleepers.engine, 58)
+    assert await sleepers.over() == set()
+    clock.advance(sleepers.engine, 2.5)
+    assert "later" in await sleepers.over()
 
 
 @pytest.mark.parametrize("back_us", [HOUR_US, 30 * 24 * HOUR_US])

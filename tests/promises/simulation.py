@@ -99,19 +99,20 @@ def _is_task(handle: Any) -> bool:
 
 
 class SimClock(Clock):
-    """The loop's time as time of day, and ids from the seed."""
+    """The loop's time as time of day until somebody sets it, and ids from the seed."""
 
     def __init__(self, loop: SimLoop, rng: random.Random) -> None:
         super().__init__()
         self._loop, self._rng = loop, rng
+        self.ahead = 0
 
     def now(self) -> int:
         """Microseconds since the epoch."""
-        return EPOCH_US + int(self._loop.time() * 1e6)
+        return EPOCH_US + int(self._loop.time() * 1e6) + self.ahead
 
     def elapsed(self) -> int:
-        """The same: nobody sets it."""
-        return self.now()
+        """As the loop's time passes."""
+        return int(self._loop.time() * 1e6)
 
     def ulid(self) -> str:
         """Greater than every earlier one of this clock."""

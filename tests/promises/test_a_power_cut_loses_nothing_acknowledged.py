@@ -95,7 +95,7 @@ def test_a_journal_that_syncs_less_is_caught(tmp_path: Path) -> None:
 
 
 async def test_an_offset_never_names_two_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "_boot_id", lambda: "after the power came back")
+    monkeypatch.setattr(hub_module, "boot_id", lambda: "after the power came back")
     records = await asyncio.to_thread(traced, tmp_path, "FULL")
     tails = 0
     for seed, told, left in cuts(records, REOPENED):

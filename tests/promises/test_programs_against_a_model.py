@@ -1,7 +1,8 @@
 """Promise: whatever dies, and whenever, a program returns what it would have returned undisturbed, and no step that its code has
 seen is executed again.
 
-Random programs on the real engine and worker, on a virtual clock, with seeded order, delays and deaths. A failing seed is
+Random programs on the real engine and worker, on a virtual clock, with seeded order, delays and deaths; with some of these
+the time of day is set forward or back. A failing seed is
 repeated alone with `PYTHONHASHSEED=0 python -m tests.promises.test_programs_against_a_model SEED`; with `SEED 100000` behind
 it so many programs from that seed on are run (on two cores, about ten minutes), and `make chaos` goes on for ever.
 """
@@ -28,6 +29,10 @@ from tests.promises.random_programs import Body, Leaf, Notes, Program, expected,
 from tests.promises.simulation import HOT_S, Hung, SimClock, SimEngine, SimFile, SimLoop, SimWorker, Wire
 
 LIMIT_S = 3 * 86_400.0  # of virtual time
+SET_SHARE, SET_US = (
+    0.2,
+    (150_000, 1_000_000, 3_600_000_000),
+)  # how often somebody sets the clock meanwhile, and by how much
 PROGRAMS = 3000  # the same seeds every time, half of them on each of two processes; `make chaos` goes on with others
 
 
@@ -79,6 +84,8 @@ class World:
     def die(self) -> None:
         """Engine, worker, both, or only the connection between them."""
         self.deaths += 1
+        if self.rng.random() < SET_SHARE:  # as a machine that is started anew may find its clock
+            self.clock.ahead += self.rng.choice((-1, 1)) * self.rng.choice(SET_US)
         what = self.rng.choice(("engine", "worker", "both", "connection"))
         self.worker.wire.cut(engine_lives=what in ("worker", "connection"))
         if what in ("engine", "both"):

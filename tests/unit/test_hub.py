@@ -157,14 +157,14 @@ async def test_a_log_goes_on_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_after_a_power_cut_offsets_of_before_are_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inngest_nb.hub.hub._boot_id", lambda: "first boot")
+    monkeypatch.setattr("inngest_nb.hub.hub.boot_id", lambda: "first boot")
     hub = open_hub(tmp_path)
     say(hub, 0, 1, 2)
     await hub.written()
     epoch = hub.log("chat").epoch
     await hub._writer.close()  # the hub does not get to say that it was closed cleanly
     hub._reader.close()
-    monkeypatch.setattr("inngest_nb.hub.hub._boot_id", lambda: "second boot")
+    monkeypatch.setattr("inngest_nb.hub.hub.boot_id", lambda: "second boot")
     hub = open_hub(tmp_path)
     assert hub.log("chat").epoch == epoch + 1
     batch = await hub.subscribe("chat", since=2, epoch=epoch).next_batch()

@@ -34,6 +34,7 @@ class Journal:
         self.keep = self.writer.keep
         starts = int(self.meta("starts") or 0) + 1
         self.places = itertools.count(starts * _PLACES_OF_A_START)  # for what ends, in the order of its ending
+        self.moment = self.meta("clock")  # the newest that was written, or is about to be
         self.keep([(SQL.set_meta, ("clean", "0")), (SQL.set_meta, ("starts", str(starts)))])
 
     def _open_writer(self, loop: asyncio.AbstractEventLoop) -> Writer:

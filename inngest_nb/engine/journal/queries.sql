@@ -91,6 +91,20 @@ UPDATE waits SET resolved_at = ? WHERE run_id = ? AND resolved_at IS NULL;
 -- close_wait_steps: the run ended
 UPDATE steps SET status = 'cancelled', ended_at = ? WHERE run_id = ? AND status = 'waiting';
 
+-- set_back_steps: the clock was set back: what is due after a while is due earlier by it, unless it began since
+UPDATE steps SET retry_at = retry_at - ?1 WHERE run_id IN (SELECT id FROM runs WHERE ended_at IS NULL) AND retry_at IS NOT NULL
+  AND (status = 'waiting' AND opts IS NOT '{"until":true}' OR status = 'retrying' AND NOT EXISTS (
+       SELECT 1 FROM steps n WHERE n.run_id = steps.run_id AND n.hash = steps.hash AND n.attempt > steps.attempt))
+  AND started_at NOT BETWEEN ?2 AND ?3 AND (SELECT value FROM meta WHERE key = 'clock') IS ?4;
+
+-- set_back_waits: the same for waits for events
+UPDATE waits SET expires_at = expires_at - ?1 WHERE resolved_at IS NULL AND created_at NOT BETWEEN ?2 AND ?3
+  AND (SELECT value FROM meta WHERE key = 'clock') IS ?4;
+
+-- set_back_runs: the same for bodies that are to be entered again
+UPDATE runs SET wake_at = wake_at - ?1 WHERE ended_at IS NULL AND attempt > 0 AND wake_at IS NOT NULL
+  AND (SELECT value FROM meta WHERE key = 'clock') IS ?2;
+
 -- add_outbox: a durable publish or the end of a run, until the message log has it
 INSERT OR REPLACE INTO outbox (key, message) VALUES (?, ?);
 
@@ -155,10 +169,10 @@ FROM waits w LEFT JOIN events e ON e.id = w.matched_event_id WHERE w.run_id = ? 
 SELECT max(id) FROM (SELECT max(id) AS id FROM events UNION ALL SELECT max(id) FROM runs);
 
 -- open_runs: what goes on after a restart
-SELECT id, fn_id, wake_at, reason, parked FROM runs WHERE ended_at IS NULL ORDER BY id;
+SELECT id, fn_id, wake_at, attempt, reason, parked FROM runs WHERE ended_at IS NULL ORDER BY id;
 
 -- open_steps: sleeps, invocations and retries to time again after a restart
-SELECT s.run_id, s.hash, s.op, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id
+SELECT s.run_id, s.hash, CASE WHEN s.opts IS '{"until":true}' THEN 'until' ELSE s.op END, s.status, s.attempt, s.retry_at FROM runs r JOIN steps s ON s.run_id = r.id
 WHERE r.ended_at IS NULL AND s.retry_at IS NOT NULL
   AND s.op != 'wait_for_event' AND (s.status = 'waiting' OR (s.status = 'retrying' AND NOT EXISTS
        (SELECT 1 FROM steps n WHERE n.run_id = s.run_id AND n.hash = s.hash AND n.attempt > s.attempt)));
