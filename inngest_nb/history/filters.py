@@ -16,6 +16,7 @@ from inngest_nb.realtime.channels import channel_name
 from inngest_nb.realtime.refs import TopicRef
 
 if TYPE_CHECKING:
+    from inngest_nb.history.usage import Price
     from inngest_nb.realtime.channels import BoundChannel
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "RunFilters",
     "StepFilters",
     "StreamFilters",
+    "TextFilters",
+    "UsageFilters",
     "WaitFilters",
     "ids",
     "make_filters",
@@ -85,6 +88,14 @@ class StreamFilters(_Times, total=False):
     function: Some
     channel: str | BoundChannel | Iterable[str | BoundChannel] | None
     topic: str | TopicRef[Any] | Iterable[str | TopicRef[Any]] | None
+
+
+class TextFilters(StreamFilters, total=False):
+    field: str | None
+
+
+class UsageFilters(StreamFilters, total=False):
+    prices: Mapping[str, Price] | None
 
 
 def takes(filters: Any) -> Callable[[F], F]:

@@ -15,6 +15,8 @@ from inngest_nb.history.filters import (
     Some,
     StepFilters,
     StreamFilters,
+    TextFilters,
+    UsageFilters,
     WaitFilters,
     ids,
     make_filters,
@@ -131,17 +133,10 @@ class History:
 
     @overload
     def transcript(
-        self,
-        run_id: Some = ...,
-        *,
-        field: str | None = ...,
-        to: Literal["pandas"] = ...,
-        **filters: Unpack[StreamFilters],
+        self, run_id: Some = ..., *, to: Literal["pandas"] = ..., **filters: Unpack[TextFilters]
     ) -> HistoryFrame: ...
     @overload
-    def transcript(
-        self, run_id: Some = ..., *, field: str | None = ..., to: Other, **filters: Unpack[StreamFilters]
-    ) -> Any: ...
+    def transcript(self, run_id: Some = ..., *, to: Other, **filters: Unpack[TextFilters]) -> Any: ...
     @takes(StreamFilters)
     def transcript(self, run_id: Some = None, *, field: str | None = None, to: To = "pandas", **filters: Any) -> Any:
         """The text of each stream: pieces joined, without what was rolled back.
@@ -155,17 +150,10 @@ class History:
 
     @overload
     def latency(
-        self,
-        run_id: Some = ...,
-        *,
-        field: str | None = ...,
-        to: Literal["pandas"] = ...,
-        **filters: Unpack[StreamFilters],
+        self, run_id: Some = ..., *, to: Literal["pandas"] = ..., **filters: Unpack[TextFilters]
     ) -> HistoryFrame: ...
     @overload
-    def latency(
-        self, run_id: Some = ..., *, field: str | None = ..., to: Other, **filters: Unpack[StreamFilters]
-    ) -> Any: ...
+    def latency(self, run_id: Some = ..., *, to: Other, **filters: Unpack[TextFilters]) -> Any: ...
     @takes(StreamFilters)
     def latency(self, run_id: Some = None, *, field: str | None = None, to: To = "pandas", **filters: Any) -> Any:
         """How fast each stream came: time to first token since the step began, gaps between tokens, tokens per second.
@@ -180,22 +168,10 @@ class History:
 
     @overload
     def usage(
-        self,
-        run_id: Some = ...,
-        *,
-        prices: Mapping[str, Price] | None = ...,
-        to: Literal["pandas"] = ...,
-        **filters: Unpack[StreamFilters],
+        self, run_id: Some = ..., *, to: Literal["pandas"] = ..., **filters: Unpack[UsageFilters]
     ) -> HistoryFrame: ...
     @overload
-    def usage(
-        self,
-        run_id: Some = ...,
-        *,
-        prices: Mapping[str, Price] | None = ...,
-        to: Other,
-        **filters: Unpack[StreamFilters],
-    ) -> Any: ...
+    def usage(self, run_id: Some = ..., *, to: Other, **filters: Unpack[UsageFilters]) -> Any: ...
     @takes(StreamFilters)
     def usage(
         self, run_id: Some = None, *, prices: Mapping[str, Price] | None = None, to: To = "pandas", **filters: Any

@@ -8,12 +8,11 @@ shift.set(hours=-1)                                       # at once, for every p
 from __future__ import annotations
 
 import datetime
-import mmap
 import struct
 from pathlib import Path
 from typing import Self
 
-from tests.support.diskfault import build
+from tests.support import preload
 
 _SHIFT = struct.Struct("q")
 
@@ -23,18 +22,13 @@ class ClockShift:
 
     def __init__(self, page: Path, library: Path) -> None:
         self.environment = {"LD_PRELOAD": str(library), "CLOCKSHIFT_PAGE": str(page)}
-        with page.open("r+b") as file:
-            self._page = mmap.mmap(file.fileno(), _SHIFT.size)
+        self._page = preload.opened(page, _SHIFT)
 
     @classmethod
     def prepare(cls, folder: Path) -> Self | None:
         """Build the library; None where there is no compiler."""
-        library = build(Path(__file__).with_suffix(".c"), folder)
-        if library is None:
-            return None
-        page = folder / "clockshift.page"
-        page.write_bytes(bytes(_SHIFT.size))
-        return cls(page, library)
+        built = preload.build_with_page(Path(__file__).with_suffix(".c"), folder, _SHIFT)
+        return cls(*built) if built else None
 
     def set(self, **to: float) -> None:
         """Set the clock to what it would be, plus so many hours, minutes, …"""

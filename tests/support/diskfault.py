@@ -11,14 +11,13 @@ assert disk.hits > 0
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
-import shutil
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
+
+from tests.support import preload
 
 _LAYOUT = struct.Struct("iiii128s32s")
 _OPERATIONS = {"write": 1, "sync": 2, "truncate": 4}
@@ -26,44 +25,28 @@ _PAGE, _LIBRARY = "DISKFAULT_PAGE", "LD_PRELOAD"
 SPARE_NONE = 0
 
 
-def build(source: Path, folder: Path) -> Path | None:
-    """A library to be loaded before others, from a C file; None where there is no compiler."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        return None
-    library = folder / f"{source.stem}.so"
-    options = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
-    subprocess.run([compiler, *options], check=True)
-    return library
-
-
 class DiskFault:
     """The page through which a running program's disk is made to fail."""
 
-    def __init__(self, page: Path, library: str) -> None:
+    def __init__(self, page: Path, library: Path) -> None:
         self._path, self._library = page, library
-        with page.open("r+b") as file:
-            self._page = mmap.mmap(file.fileno(), _LAYOUT.size)
+        self._page = preload.opened(page, _LAYOUT)
 
     @classmethod
     def prepare(cls, folder: Path) -> Self | None:
         """Build the library; None where there is no compiler."""
-        library = build(Path(__file__).with_suffix(".c"), folder)
-        if library is None:
-            return None
-        page = folder / "diskfault.page"
-        page.write_bytes(bytes(_LAYOUT.size))
-        return cls(page, str(library))
+        built = preload.build_with_page(Path(__file__).with_suffix(".c"), folder, _LAYOUT)
+        return cls(*built) if built else None
 
     @classmethod
     def here(cls) -> Self:
         """The page of this process, which runs under the library."""
-        return cls(Path(os.environ[_PAGE]), os.environ[_LIBRARY])
+        return cls(Path(os.environ[_PAGE]), Path(os.environ[_LIBRARY]))
 
     @property
     def environment(self) -> dict[str, str]:
         """What a program must be started with."""
-        return {_LIBRARY: self._library, _PAGE: str(self._path)}
+        return {_LIBRARY: str(self._library), _PAGE: str(self._path)}
 
     def start(self, operation: str, error: int, *, part: str = "", ending: str = "", spared: int = SPARE_NONE) -> None:
         """From now on `operation` on files whose path has this part and ending fails with `error`."""

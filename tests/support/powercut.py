@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.diskfault import build
+from tests.support.preload import build
 
 _HEAD = struct.Struct("<IIqq")
 _SECTOR = 512

@@ -89,7 +89,7 @@ def test_a_notice_has_the_shape_of_a_message(channel: str) -> None:
 async def test_a_log_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "messages.db"
     old = sqlite3.connect(path)
-    old.executescript((ROOT / "tests/data/stores/messages-1.sql").read_text())
+    old.executescript((ROOT / "tests/data/schemas/messages-1.sql").read_text())
     old.execute("INSERT INTO meta VALUES ('schema_version', '1')")
     old.execute("INSERT INTO channels VALUES (1, 'chat', 1, 0, 0)")
     old.execute("INSERT INTO messages VALUES (1, 0, 't', 'data', '\"old\"', 'r', NULL, NULL, NULL, 5, NULL)")
