@@ -70,6 +70,10 @@ class Progress:
         ack, peer = None if streamed else _ack(run, row), run.peer
 
         def kept(_: object) -> None:
+            if report not in run.keeping:
+                return  # see `catch_up`
+            if ack is not None:
+                run.acknowledging.pop(0)
             if streamed:
                 run.unsettled.setdefault(row.step_id, set()).update(streamed)
             run.settled[row.hash] = (row.attempt, row.status == "completed")
@@ -80,12 +84,19 @@ class Progress:
         def write(_: object = None) -> None:
             row.seq = next(self._core.journal.places)
             step = add_step(run.id, row, message.get("code_hash"))
-            self._core.journal.submit([step, *beside], kept, patient=True, ack=ack)
+            entry = self._core.journal.submit([step, *beside], kept, patient=True, ack=ack)
+            if ack is not None:
+                run.acknowledging.append((entry, kept))
 
         if streamed:  # what it streamed is on disk before its end is: no crash can leave half a text
             self._core.hub.written().add_done_callback(write)
         else:
             write()
+
+    def catch_up(self, run: Run) -> None:
+        """Apply what the run's peer has heard of from the writer, before what it says next: that may overtake `kept`."""
+        while run.acknowledging and run.acknowledging[0][0].acknowledged:
+            run.acknowledging[0][1](None)
 
     def _known(self, run: Run, message: Message) -> bool:
         """A report that is repeated after a reconnect: what is in the journal of it is answered once more."""

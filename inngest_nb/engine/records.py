@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from inngest_nb.protocol import Message
 
 if TYPE_CHECKING:
     from inngest_nb.engine.peers import Peer
+    from inngest_nb.store.writer import Entry
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 SKIPPED = "skipped: "  # how the reason of a run begins that was not to start
@@ -90,6 +92,9 @@ class Run:
     steps: int | None = 0  # how many it has reported; None: ask the journal
     state_bytes: int = 0  # what their outputs take
     keeping: set[tuple[str, int]] = field(default_factory=set)  # attempts and waits on their way to the disk
+    acknowledging: list[tuple[Entry, Callable[[None], None]]] = field(
+        default_factory=list
+    )  # of these, those that the writer answers itself
     placed_when_kept: bool = False  # it wants a peer as soon as there are none
     fresh: bool = True  # nothing of it is in the steps table yet
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log

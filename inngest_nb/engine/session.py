@@ -109,6 +109,8 @@ class Session:
         if run is None or run.lease != message["lease"]:
             self._send({"op": "run.stop", "run_id": message["run_id"], "lease": message["lease"], "reason": "lost"})
             return
+        if run.acknowledging:
+            self._engine.core.progress.catch_up(run)
         report(run, message)
 
     # -- everything else -----------------------------------------------------------------------

@@ -17,9 +17,10 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from inngest_nb.errors import InngestError, PayloadError
 from inngest_nb.store.database import explain, open_database
@@ -41,13 +42,19 @@ _NO_VALUE = (
 _log = logging.getLogger(__name__)
 
 
-class Entry(NamedTuple):
-    """What one caller wants written; a patient one is never refused."""
+@dataclass(slots=True)
+class Entry:
+    """What one caller wants written; a patient one is never refused.
+
+    `acknowledged` is set before the receiver of `ack` hears of the commit: what it says then may reach the owner's loop before
+    `done` is called there.
+    """
 
     writes: list[Write]
     done: Done
     patient: bool
     ack: Ack | None = None
+    acknowledged: bool = False
 
 
 class Writer:
@@ -89,13 +96,16 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
 
-    def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> None:
+    def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> Entry:
         """Queue `writes` for the next group. Call from the owner's loop only.
 
         `ack` saves a detour: its receiver gets the acknowledgements of a group as one list, right after the owner's loop
-        was told to call `done`, so that whatever it sends to that loop comes after.
+        was told to call `done`, so that what it sends to that loop comes after, unless it is
+        taken along by what was on its way there: see `Entry.acknowledged`.
         """
-        self._queue.put(Entry(writes, done, patient, ack))
+        entry = Entry(writes, done, patient, ack)
+        self._queue.put(entry)
+        return entry
 
     def keep(self, writes: list[Write]) -> None:
         """Queue what nobody waits for; an outage delays it."""
@@ -245,6 +255,7 @@ def _acknowledge(entries: list[Entry]) -> None:
     by_receiver: dict[Callable[[list[Any]], None], list[Any]] = {}
     for entry in entries:
         if entry.ack is not None:
+            entry.acknowledged = True
             by_receiver.setdefault(entry.ack[0], []).append(entry.ack[1])
     for receive, messages in by_receiver.items():
         receive(messages)

@@ -88,10 +88,17 @@ async def until(condition: Callable[[], Any], what: str) -> Any:
 class ScriptedPeer:
     """One connection to an engine: says what the test says, keeps what it is told."""
 
-    def __init__(self, engine: Engine, *functions: FunctionConfig, worker_id: str = "peer-1", **hello: Any) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *functions: FunctionConfig,
+        worker_id: str = "peer-1",
+        acknowledge: Any = None,
+        **hello: Any,
+    ) -> None:
         self.engine = engine
         self.heard: list[Message] = []
-        self.session = Session(engine, self.heard.append)
+        self.session = Session(engine, self.heard.append, acknowledge=acknowledge)
         self.say({"op": "hello", "worker_id": worker_id, "functions": list(functions), "live": {}, **hello})
 
     def say(self, *messages: Message) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,21 @@ async def test_a_log_that_lost_what_the_journal_has_is_completed_once(engines: E
     await engine.core.hub.written()
     told = [message["data"]["step_id"] for message in log_of(engine, again["run_id"]) if message["kind"] == "step"]
     assert told == ["one", "two", "ask"]
+
+
+async def test_a_body_that_ends_before_the_engine_hears_of_its_last_commit_loses_nothing(engine: Engine) -> None:
+    acknowledged = threading.Event()
+    peer = ScriptedPeer(engine, function(), acknowledge=lambda _: acknowledged.set())
+    await engine.send([GO])
+    run = await peer.started()
+    peer.step_done(run, "last", output="1", publish=DURABLE)
+    assert acknowledged.wait(10)  # by the writer's thread, while the engine's loop stands still here
+    peer.report(run, "run.done", output='"done"')
+    await until(lambda: engine.run(run["run_id"]).status == "completed", "the end")
+    await delivered(engine)
+    assert [message["data"] for message in log_of(engine, "chat") if message["kind"] == "data"] == [{"total": 3}]
+    await until(lambda: len(log_of(engine, run["run_id"])) == 4, "the life of the run")
+    assert [message["data"]["status"] for message in log_of(engine, run["run_id"])] == [
+        "queued", "running", "completed", "completed",
+    ]  # fmt: skip
+    assert [message["kind"] for message in log_of(engine, run["run_id"])] == ["run", "run", "step", "run"]

@@ -167,11 +167,11 @@ class SimWriter(Writer):
     def discard(self) -> None:
         """The file stays."""
 
-    def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> None:
+    def submit(self, writes: list[Write], done: Done, *, patient: bool = False, ack: Ack | None = None) -> Entry:
         """Queue for the next group."""
-        if self._dead:
-            return
         entry = Entry(writes, done, patient, ack)
+        if self._dead:
+            return entry
         self._entries.append(entry)
         if self._early:
             _acknowledge([entry])
@@ -179,6 +179,7 @@ class SimWriter(Writer):
             self._armed = True
             delay = self._file.rng.choice((0.00001, 0.0003, 0.0003, 0.003, 0.05))
             self._loop.call_later(delay, self._commit)
+        return entry
 
     def _commit(self) -> None:
         if self._dead:
