@@ -57,6 +57,7 @@ class Feed:
         self._joined: dict[tuple[str, str], int] = {}  # topics that came later: the offset that was the next then
         self._begun: set[str] = set()  # channels that were followed once: again means from now on
         self._timer: asyncio.TimerHandle | None = None
+        self._turn = asyncio.Lock()  # one batch at a time is made for a connection, however many channels it follows
 
     # -- topics ----------------------------------------------------------------------------------
 
@@ -125,13 +126,15 @@ class Feed:
             begin = {"epoch": log.epoch, "first": log.first, "offset": subscription.cursor}
             await self._tell(channel, subscription, "subscribed", begin)
             while True:
-                batch = await subscription.next_batch()
-                if batch.lost or batch.reset:
-                    gap = {"epoch": log.epoch, "from": batch.gap_from, "to": batch.next, "lost": batch.lost}
-                    gap |= {"reset": True} if batch.reset else {}
-                    await self._tell(channel, subscription, "gap", gap)
-                if batch.messages:
-                    await self._send(channel, log.epoch, batch.messages)
+                await subscription.wait()
+                async with self._turn:
+                    batch = await subscription.next_batch()
+                    if batch.lost or batch.reset:
+                        gap = {"epoch": log.epoch, "from": batch.gap_from, "to": batch.next, "lost": batch.lost}
+                        gap |= {"reset": True} if batch.reset else {}
+                        await self._tell(channel, subscription, "gap", gap)
+                    if batch.messages:
+                        await self._send(channel, log.epoch, batch.messages)
         finally:
             subscription.close()
 

@@ -26,6 +26,7 @@ class Subscriptions:
         self._hub, self._send, self._coalesce_s = hub, send, coalesce_s
         self._pumps: dict[str, asyncio.Task[None]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # one batch at a time is made for a connection, however many channels it follows
 
     def handle(self, message: dict[str, Any]) -> None:
         """Act on a subscribe or unsubscribe message."""
@@ -87,9 +88,11 @@ class Subscriptions:
                 }
             )
             while True:
-                batch = await subscription.next_batch()
-                began = loop.time()
-                await self._say_batch(name, batch)
+                await subscription.wait()
+                async with self._turn:
+                    batch = await subscription.next_batch()
+                    began = loop.time()
+                    await self._say_batch(name, batch)
                 # A lone message goes out at once; in a stream the next frame waits a moment to fill up.
                 if self._coalesce_s and batch.next >= subscription.visible:
                     await asyncio.sleep(max(0.0, self._coalesce_s - (loop.time() - began)))

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from inngest_nb.hub.log import ChannelLog, Entry
 
 BLOCK = 512
-_BLOCK_BYTES = 1_000_000
+BLOCK_BYTES = 1_000_000
 _KEPT = 16
 
-Read = Callable[[ChannelLog, int, int], Awaitable[list[Entry]]]
+Read = Callable[[ChannelLog, int, int, int], Awaitable[list[Entry]]]
 
 
 class Blocks:
@@ -24,11 +24,11 @@ class Blocks:
         self._large: set[int] = set()  # ids of logs of large messages: their blocks are not kept
         self._coming: dict[tuple[ChannelLog, int], asyncio.Task[list[Entry]]] = {}
 
-    async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
-        """Up to `limit` messages from `start` on, as far as they are in one block."""
+    async def read(self, log: ChannelLog, start: int, limit: int, most_bytes: int) -> list[Entry]:
+        """Up to `limit` messages from `start` on, as far as they are in one block; of large ones `most_bytes`, or one."""
         begin = start - start % BLOCK
         if begin + BLOCK > log.visible or log.id in self._large:  # not whole yet, or not worth it
-            return await self._read(log, start, limit)
+            return await self._read(log, start, limit, most_bytes)
         key = (log, begin)
         block = self._kept.get(key)
         if block is None:
@@ -36,7 +36,7 @@ class Blocks:
         else:
             self._kept.move_to_end(key)
         first = max(0, start - block[0].offset) if block else 0
-        return block[first : first + limit] or await self._read(log, start, limit)
+        return block[first : first + limit] or await self._read(log, start, limit, most_bytes)
 
     async def _come(self, key: tuple[ChannelLog, int]) -> list[Entry]:
         task = self._coming.get(key)
@@ -47,8 +47,8 @@ class Blocks:
 
     async def _fetch(self, key: tuple[ChannelLog, int]) -> list[Entry]:
         log, begin = key
-        block = await self._read(log, begin, BLOCK)
-        if sum(len(entry.publish.data) for entry in block) > _BLOCK_BYTES:
+        block = await self._read(log, begin, BLOCK, BLOCK_BYTES)
+        if block and block[-1].offset < begin + BLOCK - 1:  # it was asked for whole
             self._large.add(log.id)
         elif len(block) == BLOCK:
             self._kept[key] = block

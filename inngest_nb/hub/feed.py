@@ -87,19 +87,26 @@ class FeedSubscription:
         """One past the newest change."""
         return self.log.next
 
+    @property
+    def _has_missed(self) -> bool:
+        return self._missed or self.cursor < self.log.first
+
+    async def wait(self) -> None:
+        """Wait for changes, and until they may be told."""
+        while not self._has_missed and self.cursor >= self.log.next:
+            await self.log.wait()
+        pause = self._told_at + _PAUSE_S - asyncio.get_running_loop().time()
+        if pause > 0 and not self._has_missed:
+            await asyncio.sleep(pause)
+
     async def next_batch(self, limit: int = 0) -> Batch:  # a batch has everything that changed
         """Wait for changes and return them; a reader that has missed some is told so and asks for the whole anew."""
-        if self._missed or self.cursor < self.log.first:
+        await self.wait()
+        self._told_at = asyncio.get_running_loop().time()
+        if self._has_missed:
             begin, lost = self.cursor, max(1, self.log.first - self.cursor)
             self._missed, self.cursor = False, self.log.next
             return Batch(messages=[], next=self.cursor, lost=lost, gap_from=begin)
-        while self.cursor >= self.log.next:
-            await self.log.wait()
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._told_at + _PAUSE_S - loop.time()))
-        self._told_at = loop.time()
-        if self.cursor < self.log.first:
-            return await self.next_batch()
         messages, self.cursor = self.log.since(self.cursor), self.log.next
         return Batch(messages=messages, next=self.cursor)
 

@@ -17,10 +17,10 @@ import orjson
 
 from inngest_nb.clock import Clock, boot_id
 from inngest_nb.errors import JournalCorrupt, PayloadError
-from inngest_nb.hub.blocks import Blocks
+from inngest_nb.hub.blocks import BLOCK_BYTES, Blocks
 from inngest_nb.hub.browse import Browse
 from inngest_nb.hub.feed import Feed, FeedSubscription
-from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
+from inngest_nb.hub.log import ENTRY_BYTES, OF_THE_ENGINE, ChannelLog, Entry, Publish
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.hub.trimmer import Trimmer
 from inngest_nb.packs import Unpacked, is_pack, pack, unpack
@@ -32,7 +32,6 @@ MAX_DATA_BYTES = 524_288
 MAX_UNWRITTEN = 200_000
 _IDLE_LOGS = 2_000
 _LATELY = 10_000
-_READ_BYTES = 4_000_000
 _EVERYTHING = 1 << 62
 # Lifecycle that nobody follows may wait for company: the journal has it all, and steps must not wait for its commits.
 _PATIENT_KINDS = frozenset({"run", "step"})
@@ -288,9 +287,10 @@ class Hub:
         self._logs[name] = log
         return log
 
-    async def read(self, log: ChannelLog, start: int, limit: int) -> list[Entry]:
+    async def read(self, log: ChannelLog, start: int, limit: int, most_bytes: int = BLOCK_BYTES) -> list[Entry]:
         """Up to `limit` messages of a log from disk, fewer where they are large."""
-        rows = await self._behind.ask(lambda disk: _in_bounds(disk.execute(_SQL.read, (log.id, start, limit))))
+        about = (log.id, start, limit)
+        rows = await self._behind.ask(lambda disk: _in_bounds(disk.execute(_SQL.read, about), most_bytes))
         return _entries(log.name, rows, start)[:limit]
 
     def steps_told(self, run_id: str) -> set[tuple[str, int, str]]:
@@ -377,14 +377,14 @@ class Hub:
         self._reader.close()
 
 
-def _in_bounds(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _in_bounds(rows: Iterable[tuple[Any, ...]], most_bytes: int) -> list[tuple[Any, ...]]:
     taken: list[tuple[Any, ...]] = []
     size = 0
     for row in rows:
-        taken.append(row)
-        size += len(row[2])
-        if size > _READ_BYTES:
+        size += len(row[2]) + ENTRY_BYTES
+        if size > most_bytes and taken:
             break
+        taken.append(row)
     return taken
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from inngest_nb.hub.log import ALWAYS_DELIVERED, ChannelLog, Entry
+from inngest_nb.hub.log import ALWAYS_DELIVERED, ENTRY_BYTES, ChannelLog, Entry
 
 if TYPE_CHECKING:
     from inngest_nb.hub.hub import Hub
 
-BATCH = 64
+#: Of a batch, so that neither a frame nor what waits for a slow peer is large; one message may be larger.
+BATCH = 256
+BATCH_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class Subscription:
         """One past the newest offset that may be read."""
         return self.log.visible
 
+    async def wait(self) -> None:
+        """Wait until there is something to read."""
+        while self._known is None and self.log.first <= self.cursor >= self.log.visible:
+            await self._wait()
+
     async def next_batch(self, limit: int = BATCH) -> Batch:
         """Wait for messages and return them; with a topic filter the batch may be empty and still move the cursor."""
         log = self.log
@@ -91,12 +98,11 @@ class Subscription:
             return Batch(messages=[], next=self.cursor, gap_from=known, reset=True)
         if self.cursor < log.first:
             return self._skip_trimmed()
-        while self.cursor >= log.visible:
-            await self._wait()
+        await self.wait()
         if self.cursor < log.first:
             return self._skip_trimmed()
         if self.cursor >= log.tail_first:
-            entries = log.from_tail(self.cursor, limit)
+            entries = _bounded(log.from_tail(self.cursor, limit))
             self.cursor += len(entries)
             return Batch(messages=self._wires(entries), next=self.cursor)
         return await self._from_disk(limit)
@@ -106,7 +112,7 @@ class Subscription:
         return Batch(messages=[], next=self.cursor, lost=self.cursor - begin, gap_from=begin)
 
     async def _from_disk(self, limit: int) -> Batch:
-        entries = await self._hub.blocks.read(self.log, self.cursor, limit)
+        entries = _bounded(await self._hub.blocks.read(self.log, self.cursor, limit, BATCH_BYTES))
         if self.cursor < self.log.first:  # trimmed while it was read
             return self._skip_trimmed()
         entries = [entry for entry in entries if entry.offset < self.log.visible]
@@ -135,3 +141,13 @@ class Subscription:
     def close(self) -> None:
         """Stop counting as a reader."""
         self.log.readers -= 1
+
+
+def _bounded(entries: list[Entry]) -> list[Entry]:
+    """The first of these, as many as one batch may have."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.publish.data) + ENTRY_BYTES
+        if size > BATCH_BYTES and count:
+            return entries[:count]
+    return entries

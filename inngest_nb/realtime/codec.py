@@ -32,15 +32,14 @@ class Codec:
         SchemaError
             If the data does not fit.
         """
-        message = Message.from_wire(wire)
-        config = self._configs.get(message.topic) if message.kind == "data" else None
+        config = self._configs.get(wire["topic"]) if self._configs and wire.get("kind", "data") == "data" else None
         if config is None:
-            return message
+            return Message.from_wire(wire)
         try:
-            return dataclasses.replace(message, data=config.load(message.data))
+            return Message.from_wire(wire, load=config.load)
         except ValidationError as exc:
-            ref = TopicRef(message.channel, message.topic, config)
-            raise SchemaError(field_errors(ref, exc, f"message {message.offset} was left out")) from exc
+            ref = TopicRef(wire["channel"], wire["topic"], config)
+            raise SchemaError(field_errors(ref, exc, f"message {wire.get('offset')} was left out")) from exc
 
     def dump(self, message: Message) -> dict[str, Any]:
         """The message as a JSON object again, with the data as it was validated."""

@@ -170,7 +170,7 @@ class TokenFollowing:
         from tornado.websocket import websocket_connect
 
         base = ticket.base_url(self._source.api_base_url)
-        query = urlencode({"since": self._since_text(), "datastreams": 1})
+        query = urlencode({"since": self._since_text(), "datastreams": 1, "batches": 1})
         url = f"{base.replace('http', 'ws', 1)}/v1/realtime/connect?{query}"
         request = HTTPRequest(url, headers={"Authorization": f"Bearer {ticket.key}"}, connect_timeout=_CONNECT_S, request_timeout=_CONNECT_S)  # fmt: skip
         try:
@@ -207,29 +207,44 @@ class TokenFollowing:
             self._heard(frame)
 
     def _heard(self, frame: str | bytes) -> None:
+        """One message, or a list of them: a server of ours sends those."""
         try:
             said = orjson.loads(frame)
         except orjson.JSONDecodeError:
             return  # raw text of `$stream`
-        if not isinstance(said, dict) or said.get("channel") != self._channel:
-            if isinstance(said, dict) and said.get("kind") == "refused":
-                _log.warning("the subscription to %r was refused something: %s", self._channel, said.get("data"))
-            return
-        match said.get("kind"):
-            case "subscribed":
-                offset, epoch = said["data"]["offset"], said["data"]["epoch"]
-                self._since, self._epoch = offset, epoch
-                self._listener.on_open(offset, epoch)
-            case "gap":
-                self._since, self._epoch = said["data"]["to"], said["data"]["epoch"]
-                self._listener.on_gap(said["data"])
-            case _:
-                self._message(said)
+        messages: list[dict[str, Any]] = []
+        for one in said if isinstance(said, list) else [said]:
+            if not isinstance(one, dict) or one.get("channel") != self._channel:
+                self._about_nothing(one)
+            elif one.get("kind") in ("subscribed", "gap"):
+                self._hand_on(messages)
+                messages = []
+                self._noticed(one["kind"], one["data"])
+            else:
+                messages.append(one)
+        self._hand_on(messages)
 
-    def _message(self, said: dict[str, Any]) -> None:
-        if said.get("offset") is not None:
-            self._since, self._epoch = said["offset"] + 1, said.get("epoch", self._epoch)
-        if said.get("kind") == "chunk":
-            said["kind"] = "data"
-        if self._topics is None or said.get("topic") in self._topics or said.get("kind") in _WHATEVER_THE_TOPIC:
-            self._listener.on_messages([said])
+    def _about_nothing(self, said: Any) -> None:
+        if isinstance(said, dict) and said.get("kind") == "refused":
+            _log.warning("the subscription to %r was refused something: %s", self._channel, said.get("data"))
+
+    def _noticed(self, kind: str, about: dict[str, Any]) -> None:
+        offset: int = about["offset" if kind == "subscribed" else "to"]
+        self._since, self._epoch = offset, about["epoch"]
+        if kind == "subscribed":
+            self._listener.on_open(offset, self._epoch)
+        else:
+            self._listener.on_gap(about)
+
+    def _hand_on(self, messages: list[dict[str, Any]]) -> None:
+        for said in messages:
+            if said.get("offset") is not None:
+                self._since, self._epoch = said["offset"] + 1, said.get("epoch", self._epoch)
+            if said.get("kind") == "chunk":
+                said["kind"] = "data"
+        wanted = [said for said in messages if self._wants(said)]
+        if wanted:
+            self._listener.on_messages(wanted)
+
+    def _wants(self, said: dict[str, Any]) -> bool:
+        return self._topics is None or said.get("topic") in self._topics or said.get("kind") in _WHATEVER_THE_TOPIC

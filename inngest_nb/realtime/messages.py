@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import reprlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ class Message:
             raise ValueError(f"created_at of a message has no time zone: {self.created_at!r}")
 
     @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Message:
-        """Read a message as frames carry it; keys that it does not know are ignored."""
+    def from_wire(cls, wire: Mapping[str, Any], *, load: Callable[[Any], Any] | None = None) -> Message:
+        """Read a message as frames carry it, its data with `load`; keys that it does not know are ignored."""
+        data = wire.get("data")
         return cls(
             channel=wire["channel"],
             topic=wire["topic"],
-            data=wire.get("data"),
+            data=data if load is None else load(data),
             kind=wire.get("kind", "data"),
             run_id=wire.get("run_id"),
             fn_id=wire.get("fn_id"),

@@ -16,7 +16,7 @@ from inngest_nb.clock import Clock
 from inngest_nb.engine.subscriptions import Subscriptions
 from inngest_nb.hub import Hub, Publish
 from inngest_nb.hub.log import TAIL_MESSAGES
-from inngest_nb.hub.subscription import BATCH
+from inngest_nb.hub.subscription import BATCH, BATCH_BYTES
 from tests.engine.peer import until
 
 MESSAGES = 20_000
@@ -33,16 +33,19 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
 class Reader:
     """A connection that takes frames as fast as it is let."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *channels: str) -> None:
         self.offsets: list[int] = []
         self.frames: list[Any] = []
+        self.bytes = 0
         self.open = asyncio.Event()
         self._subscriptions = Subscriptions(hub, self._send)
-        self._subscriptions.handle(SUBSCRIBE)
+        for channel in channels or ("c",):
+            self._subscriptions.handle(SUBSCRIBE | {"id": channel, "channel": channel})
 
     async def _send(self, message: dict[str, Any]) -> None:
         if message["op"] == "messages":
             self.frames.append(len(message["messages"]))
+            self.bytes += sum(map(len, message["messages"]))
             self.offsets += [orjson.loads(item)["offset"] for item in message["messages"]]
             await self.open.wait()
 
@@ -87,6 +90,26 @@ async def test_memory_does_not_grow_with_what_a_reader_has_not_read(hub: Hub) ->
     assert sum(len(reader.offsets) for reader in readers) <= 50 * BATCH
     for reader in readers:
         reader.close()
+
+
+async def test_what_waits_for_a_reader_is_bounded_in_bytes_whatever_it_follows(hub: Hub) -> None:
+    """Fifty channels of large messages: one batch at a time is made, and that has a quarter of a megabyte."""
+    channels, text = [f"c{n}" for n in range(50)], "x" * 100_000
+    for channel in channels:
+        for _ in range(4):
+            hub.publish(Publish(channel, "t", f'"{text}"'))
+        await hub.written()
+    stuck = Reader(hub, *channels)
+    await until(lambda: stuck.frames, "the first frame")
+    await asyncio.gather(
+        *(hub.blocks.read(hub.log(channel), 0, 4, 1) for channel in channels)
+    )  # time for more, if it could
+    assert stuck.frames == [2]
+    assert stuck.bytes <= BATCH_BYTES
+    stuck.open.set()
+    await all_read(stuck, 200)
+    assert sorted(stuck.offsets) == sorted([0, 1, 2, 3] * 50), "then it gets everything"
+    stuck.close()
 
 
 async def test_a_reader_that_leaves_in_the_middle_leaves_nothing_behind(hub: Hub) -> None:

@@ -87,7 +87,7 @@ async def publish(client: nb.Inngest, count: int, *, at_once: int = 50) -> None:
         await asyncio.gather(*(client.realtime.publish(feed.n, n) for n in range(first, min(count, first + at_once))))
 
 
-def never_reads(server: JupyterServer) -> socket.socket:
+def never_reads(server: JupyterServer, *channels: str) -> socket.socket:
     """A page that asks for everything and takes nothing: its buffers are tiny, so that the server's fill up."""
     dead = socket.socket()
     dead.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -99,8 +99,9 @@ def never_reads(server: JupyterServer) -> socket.socket:
     ]  # fmt: skip
     dead.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
     assert dead.recv(12).endswith(b"101")
-    ask = orjson.dumps({"op": "subscribe", "id": "s", "channel": "feed", "topics": None, "since": "start"})
-    dead.sendall(bytes([0x81, 0x80 | len(ask)]) + bytes(4) + ask)
+    for channel in channels or ("feed",):
+        ask = orjson.dumps({"op": "subscribe", "id": channel, "channel": channel, "topics": None, "since": "start"})
+        dead.sendall(bytes([0x81, 0x80 | len(ask)]) + bytes(4) + ask)
     return dead
 
 
@@ -151,6 +152,28 @@ async def test_one_that_never_reads_costs_no_memory(
     assert grown < 60, f"{grown:.0f} MB"
     for page in dead:
         page.close()
+
+
+async def test_one_that_follows_much_and_never_reads_costs_no_memory(
+    server: JupyterServer, client: nb.Inngest, record_property: Any
+) -> None:
+    """Eighty channels with a megabyte each, all of it there before, followed by three that take nothing."""
+    channels = [f"large:{n}" for n in range(80 * SCALE)]
+    for name in channels:
+        ref = realtime.channel(name, topics={"n": str}).n
+        await asyncio.gather(*(client.realtime.publish(ref, "x" * 100_000) for _ in range(10)))
+    before = memory_mb(server)
+    dead = [never_reads(server, *channels) for _ in range(3)]
+    page = await opened(server, "now")
+    for n in range(50):  # somebody else is served all the while
+        await publish(client, 1)
+        assert await read(page, 1) == [n]
+    grown = memory_mb(server) - before
+    record_property("memory", f"{grown:.0f} MB more for three that follow {len(channels)} MB and never read")
+    assert grown < 30, f"{grown:.0f} MB"
+    page.close()
+    for one in dead:
+        one.close()
 
 
 async def _follow_through_cuts(server: JupyterServer, port: int, count: int) -> list[int]:

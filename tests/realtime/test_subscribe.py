@@ -18,6 +18,7 @@ from pydantic import BaseModel
 import inngest_nb
 from inngest_nb import links, realtime
 from inngest_nb.errors import ChannelError, SchemaError
+from inngest_nb.hub.subscription import BATCH
 from inngest_nb.links.embedded import EmbeddedLink
 from inngest_nb.realtime.inbox import FULL
 from tests.support.waiting import until
@@ -342,7 +343,7 @@ def test_what_nobody_reads_is_not_in_memory_and_nothing_is_lost(client: inngest_
     publish(client, "last")
     (inbox,) = subscription._inboxes
     until(lambda: len(inbox._items) >= FULL)
-    assert len(inbox._items) < FULL + 64
+    assert len(inbox._items) < FULL + BATCH
     assert not client._link()._following
     assert [message.offset for message in first(subscription, count)] == list(range(count))
 

@@ -15,6 +15,7 @@ from inngest_nb.hub import Publish
 from inngest_nb.realtime.tokens import TopicClaim
 from tests.engine.peer import until
 from tests.server.clients import Client, Socket, browser
+from tests.server.frames import RawSocket
 
 
 async def token(client: Client, *topics: str, channel: str = "chat", expires_in: str = "60s") -> str:
@@ -51,6 +52,23 @@ async def test_a_token_shows_its_topics_of_its_channel_and_nothing_else(client: 
     ]
     assert [frame["offset"] for frame in heard] == [0, 3, 5]
     assert socket._heard == []
+
+
+async def test_who_asks_for_batches_gets_lists_and_raw_text_as_it_is(client: Client, host: EngineHost) -> None:
+    hub = host.engine.core.hub
+    for n in range(3):
+        hub.publish(Publish("chat", "t", str(n)))
+    hub.publish(Publish("chat", "t", orjson.dumps("raw [1").decode(), "raw"))
+    hub.publish(Publish("chat", "t", "3"))
+    await hub.written()
+    path = f"/v1/realtime/connect?token={await token(client, 't')}&since=start&batches=1"
+    socket = await RawSocket.to(client.url(path).replace("http", "ws", 1), {})
+    (begin,) = orjson.loads(await socket.text())
+    assert (begin["kind"], begin["data"]["offset"]) == ("subscribed", 0)
+    assert [message["data"] for message in orjson.loads(await socket.text())] == [0, 1, 2]
+    assert await socket.text() == "raw [1"
+    assert [message["data"] for message in orjson.loads(await socket.text())] == [3]
+    socket.close()
 
 
 async def test_since_resumes_without_gap_or_repetition(client: Client) -> None:

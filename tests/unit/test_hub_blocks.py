@@ -12,7 +12,6 @@ import pytest_asyncio
 
 from inngest_nb.clock import Clock
 from inngest_nb.hub import Hub, Publish
-from inngest_nb.hub import hub as hub_module
 from inngest_nb.hub.blocks import BLOCK
 
 
@@ -47,10 +46,11 @@ async def test_all_who_are_behind_read_everything(hub: Hub, size: int) -> None:
     assert bool(hub.blocks._kept) is (size == 10)
 
 
-async def test_one_read_of_large_messages_is_bounded(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "_READ_BYTES", 100_000)
+async def test_one_read_of_large_messages_is_bounded(hub: Hub) -> None:
     for n in range(BLOCK + 1):
         hub.publish(Publish("chat", "t", f'[{n},"{"x" * 20_000}"]'))
     await hub.written()
-    assert [entry.offset for entry in await hub.blocks.read(hub.log("chat"), 300, 64)] == [300, 301, 302, 303, 304]
-    assert [entry.offset for entry in await hub.blocks.read(hub.log("chat"), BLOCK, 64)] == [BLOCK]
+    log = hub.log("chat")
+    assert [entry.offset for entry in await hub.blocks.read(log, 300, 64, 100_000)] == [300, 301, 302, 303]
+    assert [entry.offset for entry in await hub.blocks.read(log, 300, 64, 10)] == [300], "one at least"
+    assert [entry.offset for entry in await hub.blocks.read(log, BLOCK, 64, 100_000)] == [BLOCK]

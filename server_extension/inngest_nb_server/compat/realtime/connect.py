@@ -1,4 +1,4 @@
-"""`/v1/realtime/connect`: Inngest's subscriber socket, one message per frame, for the holders of tokens."""
+"""`/v1/realtime/connect`: Inngest's subscriber socket, one message per frame unless asked otherwise, for the holders of tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inngest_nb.engine.feed import Feed, Frame
 from inngest_nb.errors import ChannelError, InngestError, TokenError
 from inngest_nb.hub.frames import notice
 from inngest_nb.realtime.tokens import TopicClaim
-from inngest_nb_server.compat.realtime.credential import PING_S, FeedMixin
+from inngest_nb_server.compat.realtime.credential import PING_S, YES, FeedMixin
 from inngest_nb_server.frames import write_texts
 
 MAX_FRAME_BYTES = 32_768
@@ -36,6 +36,7 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
     _pings: asyncio.Task[None] | None = None
     _unanswered = 0
     _refusals = 0
+    _in_batches = False
 
     def initialize(self) -> None:
         """Nothing is awaited yet."""
@@ -64,6 +65,7 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
     def open(self, *args: str, **kwargs: str) -> None:
         """Follow the topics of the token."""
         self.set_nodelay(True)
+        self._in_batches = self.get_query_argument("batches", "") in YES
         self._feed = self.feed(self._frames, self._ended)
         try:
             self._feed.admit(self.shown)
@@ -76,6 +78,9 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
 
     async def _frames(self, channel: str, epoch: int, frames: list[Frame]) -> None:
         try:
+            if self._in_batches:
+                await write_texts(self, batches(frames))
+                return
             for is_run, group in itertools.groupby(frames, lambda frame: frame.kind == "run"):
                 if is_run:
                     await self._caught_up()
@@ -158,6 +163,15 @@ class ConnectSocket(FeedMixin, WebSocketHandler, JupyterHandler):  # pyright: ig
             self._feed = None
         if self._pings is not None and self._pings is not asyncio.current_task():
             self._pings.cancel()
+
+
+def batches(frames: list[Frame]) -> list[bytes]:
+    """Neighbours in one JSON array; raw text stays by itself, as it is."""
+    texts: list[bytes] = []
+    for is_raw, group in itertools.groupby(frames, lambda frame: frame.kind == "raw"):
+        some = [frame.text for frame in group]
+        texts += some if is_raw else [b"[" + b",".join(some) + b"]"]
+    return texts
 
 
 def obey(feed: Feed, text: str) -> None:

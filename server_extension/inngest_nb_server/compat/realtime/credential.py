@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PING_S = 15.0
 _SCHEME = len("Bearer ")
-_YES = ("1", "true")
+YES = ("1", "true")
 
 
 class TokenMixin(CompatMixin):
@@ -51,8 +51,8 @@ class FeedMixin(TokenMixin):
             self.engine.tokens,
             send,
             start=self._start,
-            streams=self.get_query_argument("datastreams", "") in _YES,
-            recheck=self.settings["inngest_recheck"] or self.get_query_argument("recheck", "") in _YES,
+            streams=self.get_query_argument("datastreams", "") in YES,
+            recheck=self.settings["inngest_recheck"] or self.get_query_argument("recheck", "") in YES,
             ended=ended,
         )
 
