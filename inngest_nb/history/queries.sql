@@ -141,8 +141,11 @@ SELECT id, name FROM channels WHERE id IN (SELECT value FROM json_each(:channels
 -- published_between: how many messages, counted up to :rows
 SELECT count(*) FROM (SELECT 1 FROM messages WHERE created_at >= :since AND created_at < :until LIMIT :rows);
 
--- messages_from_few: where those of a time are, if they are few
-(SELECT channel_id, "offset" FROM messages WHERE created_at >= :since AND created_at < :until) found CROSS JOIN
+-- messages_from_few: where those of a time are, if they are few; what is packed has the time of its last message
+(SELECT channel_id, "offset" FROM messages WHERE created_at >= :since AND created_at < :until
+ UNION ALL
+ SELECT channel_id, "offset" FROM messages
+ WHERE attempt < 0 AND created_at >= max(:since, :until) AND created_at < :until + 60000000) found CROSS JOIN
 
 -- messages_where_few: these; the plus keeps SQLite from looking them up by channel
 m.channel_id = +found.channel_id AND m."offset" = found."offset";

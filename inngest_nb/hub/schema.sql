@@ -29,3 +29,4 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX messages_key ON messages(key) WHERE key IS NOT NULL;
 CREATE INDEX messages_run ON messages(run_id) WHERE run_id IS NOT NULL AND kind <> 'step';
 CREATE INDEX messages_created ON messages(created_at);
+CREATE INDEX messages_packed ON messages(created_at) WHERE attempt < 0;
