@@ -27,6 +27,7 @@ InngestError
 │   └── LinkRefused              the server refused this kernel's credential
 ├── DataDirLocked                a second engine on one data directory
 ├── JournalUnavailable           the journal cannot be written now; nothing was acknowledged
+│   └── EngineStarting           the engine of a server that has only just begun
 ├── JournalCorrupt               the journal's file is damaged
 ├── TraceExportFailed            a collector that did not take spans
 └── (control flow, part of the official API)
@@ -45,6 +46,7 @@ __all__ = [
     "AsyncUnsupportedError",
     "ChannelError",
     "DataDirLocked",
+    "EngineStarting",
     "EventInvalidError",
     "ExpressionError",
     "ForkError",
@@ -276,6 +278,12 @@ class JournalUnavailable(InngestError):
     """The journal cannot be written now; nothing was acknowledged, and nothing that was is lost."""
 
     code = "journal_unavailable"
+
+
+class EngineStarting(JournalUnavailable):
+    """The engine of this Jupyter server is being started; it takes up what was under way before it answers."""
+
+    code = "engine_starting"
 
 
 class JournalCorrupt(InngestError):

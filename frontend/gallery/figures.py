@@ -20,7 +20,14 @@ PAGE = DOCS / "reference" / "views.md"
 MOST_BYTES = 150_000
 COLOURS = 128
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-VIEWS = {"s-": "TokenStream", "t-": "RunTimeline", "a-": "Approval", "r-": "RunTable", "m-": "MessageFeed"}
+VIEWS = {
+    "s-": "TokenStream",
+    "t-": "RunTimeline",
+    "a-": "Approval",
+    "r-": "RunTable",
+    "m-": "MessageFeed",
+    "p-": "The page of its own",
+}
 HEAD = """\
 # The views in every state
 

@@ -1,10 +1,15 @@
 /** A page with every view in every state; `?theme=dark&width=400&only=s-` choose what is shown. */
 import "../src/css/widget.css";
+import "../src/css/page.css";
 import "./gallery.css";
+import { render } from "preact";
 import { mount } from "../src/mount";
+import { Page } from "../src/page/page";
+import { PageController } from "../src/page/page-controller";
 import { bench } from "./bench";
 import { Facts } from "../src/realtime/facts";
 import { replayEnv } from "./replay";
+import { PAGE_SCENES, type PageScene } from "./page-scenes";
 import { SCENES, type Scene } from "./scenes";
 
 // Every scene is a tab of its own.
@@ -13,7 +18,8 @@ Object.defineProperty(globalThis, "sessionStorage", { value: undefined });
 const query = new URLSearchParams(location.search);
 document.documentElement.dataset.theme = query.get("theme") ?? "light";
 
-function draw(scene: Scene, main: HTMLElement): void {
+/** Where a scene is drawn: a figure with its title. */
+function boxOf(scene: Scene | PageScene, main: HTMLElement): HTMLElement {
   const figure = document.createElement("figure");
   const width = Number(query.get("width")) || scene.width || 760;
   figure.id = scene.id;
@@ -23,6 +29,17 @@ function draw(scene: Scene, main: HTMLElement): void {
   const box = figure.appendChild(document.createElement("div"));
   box.className = "jp-OutputArea-output";
   main.appendChild(figure);
+  return box;
+}
+
+function drawPage(scene: PageScene, main: HTMLElement): void {
+  const box = boxOf(scene, main);
+  render(<Page controller={new PageController({ ...replayEnv(scene.recording, new Facts()), savedAt: undefined }, scene.at || "#/runs")} />, box);
+  pending.push(drawn(box));
+}
+
+function draw(scene: Scene, main: HTMLElement): void {
+  const box = boxOf(scene, main);
   const facts = new Facts();
   drawBeside(scene, facts);
   mount(box, { view: scene.view, params: scene.params, initial: scene.initial ?? {} }, replayEnv(scene.recording, facts));
@@ -33,7 +50,7 @@ const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFram
 
 /** Recordings arrive in microtasks, are drawn in frames and may ask for more: a few frames settle all of it. */
 async function drawn(box: HTMLElement): Promise<void> {
-  while (!box.querySelector(".inb-live")) await frame();
+  while (!box.querySelector(".inb")) await frame();
   for (let i = 0; i < 12; i++) await frame();
 }
 
@@ -92,5 +109,8 @@ const pending: Promise<void>[] = [];
 const main = document.body.appendChild(document.createElement("main"));
 const only = query.get("only") ?? "";
 if (query.has("bench")) bench(query.get("bench") ?? "", Number(query.get("count")), Number(query.get("frame")) || 20);
-else for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);
+else {
+  for (const scene of SCENES) if (scene.id.startsWith(only)) draw(scene, main);
+  for (const scene of PAGE_SCENES) if (scene.id.startsWith(only)) drawPage(scene, main);
+}
 void Promise.all(pending).then(() => drawn(main)).then(() => (document.documentElement.dataset.ready = ""));

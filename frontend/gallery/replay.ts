@@ -18,6 +18,8 @@ export interface Recording {
   readonly mute?: boolean;
   /** The person may look but not change anything. */
   readonly readonly?: boolean;
+  /** What the server refuses to answer, by method and path. */
+  readonly refusals?: Readonly<Record<string, Reply>>;
   /** What the server says to whatever is sent. */
   readonly refusal?: Reply;
 }
@@ -46,6 +48,8 @@ export class ReplayLink implements Link {
   request(method: "GET" | "POST", path: string): Promise<Reply> {
     const { runs = {}, steps = {}, mute, refusal } = this.recording;
     if (method === "POST" && refusal) return Promise.resolve(refusal);
+    const refused = this.recording.refusals?.[`${method} ${path.split("?")[0]}`];
+    if (refused) return refused.status === 0 ? Promise.reject(new Error("down")) : Promise.resolve(refused);
     const answer = this.recording.answers?.[`${method} ${path.split("?")[0]}`];
     if (answer === null) return new Promise(() => undefined);
     if (answer) return Promise.resolve({ status: 200, body: answer });

@@ -80,6 +80,10 @@ function record(answer: object | null, more: Partial<Recording> = {}): Recording
   };
 }
 
+/** The table of runs for a page that holds one. */
+export const tableRecording = (): Recording => record(page(RUNS, 9));
+export const NO_RUNS = page([], 0, { ...COUNTS, all: 0, running: 0, waiting: 0, asking: 0, failed: 0, recent: 0, minutes: [] });
+
 const all = page(RUNS, 9, { ...COUNTS });
 const scene = (id: string, title: string, recording: Recording, more: Partial<Scene> = {}): Scene =>
   ({ id: `r-${id}`, view: "run-table", title, params: {}, recording, ...more });
@@ -96,7 +100,7 @@ export const TABLE_SCENES: readonly Scene[] = [
   scene("selected", "Selected", record(all), { press: [rowOf("7HXZ0A"), "x"] }),
   scene("lost", "Reconnecting", record(page(RUNS.slice(0, 3), 3), LOST)),
   scene("saved", "Saved", record(all, { link: { phase: "saved", via: "kernel" } }), { initial: { saved_at: NOW, page: all } }),
-  scene("filtered", "Of one function, between two times", record(page(RUNS.slice(5, 6), 1, { ...COUNTS, all: 214, running: 0, asking: 0, failed: 1, recent: 3 })), { params: {}, width: 1100, choose: ["Time", "between"] }),
+  scene("filtered", "Between two times", record(page(RUNS.slice(5, 6), 1, { ...COUNTS, all: 214, running: 0, asking: 0, failed: 1, recent: 3 })), { width: 1100, choose: ["Time", "between"] }),
   scene("none", "No match", record(page([], 0)), { click: "Failed" }),
   scene("empty", "Empty", record(page([], 0, { ...COUNTS, all: 0, running: 0, waiting: 0, asking: 0, failed: 0, recent: 0 }))),
   scene("loading", "Asking", record(null)),

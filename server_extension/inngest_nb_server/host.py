@@ -9,7 +9,7 @@ from typing import Any
 
 from inngest_nb import links
 from inngest_nb.engine.engine import Engine
-from inngest_nb.errors import InngestError, JournalUnavailable
+from inngest_nb.errors import EngineStarting, InngestError, JournalUnavailable
 from inngest_nb.links.hosted import HostedLink
 from inngest_nb.retention import Retention
 
@@ -32,9 +32,7 @@ class EngineHost:
             InngestError: why there is none.
         """
         if self._engine is None:
-            raise self._failure or JournalUnavailable(
-                "the Inngest engine of this server is not running (yet); try again"
-            )
+            raise self._failure or EngineStarting("the Inngest engine of this server is not running yet; try again")
         return self._engine
 
     async def start(self, modules: list[str]) -> None:

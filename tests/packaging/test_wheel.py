@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 STATIC = "inngest_nb/widgets/static"
+BUILT = ("widget.js", "widget.css", "page.js", "page.css")
+LAB = "share/jupyter/labextensions/inngest-nb"
+TAB = ("package.json", "static/remoteEntry.js")
 
 SCRIPT = """
 import importlib.resources, json
@@ -49,9 +53,9 @@ def run(*command: str, environment: dict[str, str], folder: Path | None = None) 
 
 
 @contextlib.contextmanager
-def serving(environment: dict[str, str], folder: Path) -> Iterator[dict[str, Any]]:
+def serving(environment: dict[str, str], folder: Path, app: str = "server") -> Iterator[dict[str, Any]]:
     """Run a Jupyter server and yield what it tells its kernels about itself."""
-    command = ["jupyter", "server", "--no-browser", "--allow-root", "--port=0", f"--ServerApp.root_dir={folder}"]
+    command = ["jupyter", app, "--no-browser", "--allow-root", "--port=0", f"--ServerApp.root_dir={folder}"]
     program = shutil.which("jupyter", path=environment["PATH"])
     assert program
     log = folder / "server.log"
@@ -63,6 +67,14 @@ def serving(environment: dict[str, str], folder: Path) -> Iterator[dict[str, Any
             yield wait_for_server(Path(environment["JUPYTER_RUNTIME_DIR"]) / f"jpserver-{server.pid}.json", server, log)
         finally:
             server.terminate()
+
+
+def fetch(server: dict[str, Any], path: str) -> str:
+    """What the server answers to somebody who is logged in."""
+    request = urllib.request.Request(server["url"] + path, headers={"Authorization": f"token {server['token']}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+        return str(answer.read().decode())
 
 
 def wait_for_server(facts: Path, server: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
@@ -112,7 +124,7 @@ def environment(folder: Path, wheel: Path) -> dict[str, str]:
 def test_the_sdist_has_the_built_front_end_and_its_sources(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {f"{STATIC}/widget.js", f"{STATIC}/widget.css", "frontend/package-lock.json", "hatch_build.py", "LICENSE"}
+    wanted = {f"{STATIC}/{name}" for name in BUILT} | {"frontend/package-lock.json", "hatch_build.py", "LICENSE"}
     assert wanted <= names
     assert not [name for name in names if "node_modules" in name]
 
@@ -120,8 +132,10 @@ def test_the_sdist_has_the_built_front_end_and_its_sources(sdist: Path) -> None:
 def test_the_wheel_has_all_that_is_needed_and_no_more(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = {f"{STATIC}/widget.js", f"{STATIC}/widget.css", "inngest_nb/py.typed", "inngest_nb_server/__init__.py"}
+    wanted = {f"{STATIC}/{name}" for name in BUILT} | {"inngest_nb/py.typed", "inngest_nb_server/__init__.py"}
     assert wanted <= names
+    shared = {name.partition(".data/data/")[2] for name in names}
+    assert {"etc/jupyter/jupyter_server_config.d/inngest_nb_server.json", *(f"{LAB}/{name}" for name in TAB)} <= shared
     for sql in (ROOT / "inngest_nb").rglob("*.sql"):
         assert sql.relative_to(ROOT).as_posix() in names
     tops = {name.partition("/")[0] for name in names}
@@ -146,7 +160,19 @@ def test_the_installed_package_has_its_widgets(environment: dict[str, str], tmp_
 
 def test_the_installed_extension_answers(environment: dict[str, str], tmp_path: Path) -> None:
     with serving(environment, tmp_path) as server:
-        address = f"{server['url']}inngest/api/runs"
-        request = urllib.request.Request(address, headers={"Authorization": f"token {server['token']}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer) == {"runs": []}
+        assert json.loads(fetch(server, "inngest/api/runs")) == {"runs": []}
+        page = fetch(server, "inngest")
+        for name in ("page.js", "page.css"):
+            (path,) = re.findall(rf'"[^"]*(inngest/static/{re.escape(name)}[^"]*)"', page)
+            assert fetch(server, path) == (ROOT / STATIC / name).read_text()
+
+
+def test_the_tab_of_jupyterlab_is_installed_and_served(environment: dict[str, str], tmp_path: Path) -> None:
+    run("python", "-m", "pip", "install", "--quiet", "jupyterlab", environment=pinned() | environment)
+    with serving(environment, tmp_path, "lab") as server:
+        (config,) = re.findall(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', fetch(server, "lab"), re.DOTALL)
+        (ours,) = [each for each in json.loads(config)["federated_extensions"] if each["name"] == "inngest-nb"]
+        source = ROOT / "server_extension" / "labextensions" / "inngest-nb"
+        for name in (ours["load"], "package.json"):
+            served = fetch(server, f"lab/extensions/inngest-nb/{name}")
+            assert served == (source / name).read_text()

@@ -1,6 +1,7 @@
 /** The page's module: finds the server, takes the theme of its surroundings, and draws. */
 import { render } from "preact";
 import "../css/widget.css";
+import "../css/page-theme.css";
 import "../css/page.css";
 import { page } from "../realtime/page";
 import { ServerLink } from "../realtime/links";

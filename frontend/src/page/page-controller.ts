@@ -18,13 +18,19 @@ export interface Place {
   readonly id: string | null;
 }
 
+/** Why the engine does not answer: the server's word for it, or that there is no server. */
+export interface Trouble {
+  readonly code: string;
+  readonly sentence: string;
+}
+
 export type Room = "runs" | "approvals" | "functions" | "events" | "channels";
 
 export interface PageState {
   readonly place: Place;
   readonly health: Health | null;
   /** Why the engine does not answer, in its own words. */
-  readonly trouble: { readonly status: number; readonly sentence: string } | null;
+  readonly trouble: Trouble | null;
   readonly functions: readonly Dict[];
   readonly events: readonly Dict[];
   readonly channels: readonly Dict[];
@@ -37,6 +43,9 @@ const PLACE = "inngest_nb.place/1";
 const HEALTH_EVERY_MS = 5000;
 const LISTS_EVERY_MS = 15_000;
 const SOON_MS = 1000;
+const STARTING = "engine_starting";
+const UNREACHABLE: Trouble = { code: "unreachable", sentence: "It may have stopped, or the way to it is cut. Nothing here is live until it answers." };
+const FORBIDDEN = 403;
 
 export function placeOf(hash: string): Place {
   const [room = "", ...rest] = hash.replace(/^#\/?/, "").split("/");
@@ -46,15 +55,20 @@ export function placeOf(hash: string): Place {
 
 export class PageController extends Controller<PageState> {
   private soon: ReturnType<typeof setTimeout> | undefined;
+  private soonHealth: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(env: Env) {
-    super(env, { place: placeOf(location.hash || text(tab.recall(PLACE)) || ""), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
+  constructor(env: Env, at = location.hash || text(tab.recall(PLACE)) || "") {
+    super(env, { place: placeOf(at), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
     const moved = (): void => {
       tab.keep(PLACE, location.hash);
       this.update({ place: placeOf(location.hash) });
     };
     addEventListener("hashchange", moved);
-    this.own(() => removeEventListener("hashchange", moved));
+    this.own(() => {
+      removeEventListener("hashchange", moved);
+      clearTimeout(this.soon);
+      clearTimeout(this.soonHealth);
+    });
     this.own(listen(env, { channel: "$runs", topics: null, since: "now" }, { messages: () => this.later(), gap: () => this.later() }));
     this.every(HEALTH_EVERY_MS, () => this.health());
     this.every(LISTS_EVERY_MS, () => this.lists());
@@ -66,17 +80,31 @@ export class PageController extends Controller<PageState> {
 
   async health(): Promise<void> {
     const reply = await this.ask("health");
-    if (reply === null) return;
-    const raw = dict(reply.body);
-    if (reply.status !== 200) {
-      return this.update({ trouble: { status: reply.status, sentence: refusal(reply) } });
-    }
+    const raw = dict(reply?.body);
+    if (reply?.status !== 200) return this.failed(reply === null ? UNREACHABLE : { code: codeOf(reply.status, raw), sentence: refusal(reply) });
+    if (this.state.trouble !== null) this.recovered();
     const now = number(raw.now);
     if (now !== undefined) this.env.clock.heard(now, true);
     this.update({ trouble: null, health: {
       workers: list(raw.workers), commit_ms: number(raw.commit_ms), journal_bytes: number(raw.journal_bytes) ?? 0,
       messages_bytes: number(raw.messages_bytes) ?? 0, since: number(raw.since) ?? 0, outage: text(raw.outage),
     } });
+  }
+
+  /** An engine that is only starting is asked again soon. */
+  private failed(trouble: Trouble): void {
+    this.update({ trouble });
+    if (trouble.code !== STARTING || this.soonHealth !== undefined) return;
+    this.soonHealth = setTimeout(() => {
+      this.soonHealth = undefined;
+      void this.health();
+    }, SOON_MS);
+  }
+
+  /** What was refused while there was no engine is asked for again. */
+  private recovered(): void {
+    this.env.link.retryNow();
+    void this.lists();
   }
 
   async lists(): Promise<void> {
@@ -122,4 +150,8 @@ export class PageController extends Controller<PageState> {
 
 function list(value: unknown): readonly Dict[] {
   return Array.isArray(value) ? value.map(dict) : [];
+}
+
+function codeOf(status: number, body: Dict): string {
+  return status === FORBIDDEN ? "forbidden" : text(body.code) ?? "";
 }

@@ -14,10 +14,11 @@ import { RunTableController } from "../views/run-table-controller";
 import { Banner, Empty, LostBanner } from "../views/shell";
 import { RunTimeline } from "../views/timeline";
 import { TimelineController } from "../views/timeline-controller";
+import type { Role } from "../status";
 import { text, type Dict } from "../wire";
 import { HourChart } from "./chart";
 import { Channels, Events, Functions } from "./lists";
-import type { Health, PageController, Room } from "./page-controller";
+import type { Health, PageController, Room, Trouble } from "./page-controller";
 import { SendEvent } from "./send-event";
 
 type IconName = Parameters<typeof Icon>[0]["name"];
@@ -36,7 +37,11 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
   const connection = connectionOf(env, false);
   useTick(5000);
   const runs = useOwn(() => new RunTableController(env, {}, {}), []);
+  useEffect(() => {
+    if (state.trouble === null) runs.reload();
+  }, [state.trouble === null]);
   const counts = useController(runs).list.counts;
+  const known = runs.state.list.known;
   const sizes: Record<Room, number> = {
     runs: counts.all, approvals: state.questions.length, functions: state.functions.length, events: state.events.length, channels: state.channels.length,
   };
@@ -45,15 +50,15 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
       <nav class="rail" aria-label="Rooms">
         {RAIL.map(([room, word, icon]) => (
           <a key={room} href={`#/${room}`} class={state.place.room === room ? "on" : ""} aria-current={state.place.room === room ? "page" : undefined}>
-            <Icon name={icon} />{word}<b class={room === "approvals" && sizes[room] ? "asks" : ""}>{format.count(sizes[room])}</b>
+            <Icon name={icon} />{word}<b class={room === "approvals" && sizes[room] ? "asks" : ""}>{known ? format.count(sizes[room]) : ""}</b>
           </a>
         ))}
-        <EngineHealth health={state.health} trouble={state.trouble?.sentence} now={env.clock.now()} word={connection.word} />
+        <EngineHealth health={state.health} trouble={state.trouble} now={env.clock.now()} word={connection.word} />
       </nav>
       <main>
         <LostBanner env={env}>What is shown is what was last heard.</LostBanner>
-        <Trouble controller={controller} />
-        <RoomOf controller={controller} runs={runs} />
+        <TroubleBanner controller={controller} />
+        {state.trouble && !known ? <Empty icon="plug" title="Nothing is known of this engine yet" /> : <RoomOf controller={controller} runs={runs} />}
       </main>
       <aside>
         {state.place.room !== "approvals" && <Questions env={env} questions={state.questions} few />}
@@ -63,12 +68,13 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
   );
 }
 
-function EngineHealth({ health, trouble, now, word }: { health: Health | null; trouble: string | undefined; now: number; word: string }): JSX.Element {
-  const bad = trouble ?? health?.outage;
-  const role = bad ? "bad" : health?.workers.length === 0 ? "idle" : "ok";
+function EngineHealth({ health, trouble, now, word }: { health: Health | null; trouble: Trouble | null; now: number; word: string }): JSX.Element {
+  const bad = trouble?.sentence ?? health?.outage;
+  const starting = trouble?.code === "engine_starting";
+  const role = starting ? "idle" : bad ? "bad" : health?.workers.length === 0 ? "idle" : "ok";
   return (
     <div class={`health s-${role}`} role="status" title={bad}>
-      <p><Icon name={bad ? "failed" : health ? "done" : "queued"} />{bad ? "Engine in trouble" : health ? "Engine healthy" : "Asking the engine…"}</p>
+      <p><Icon name={starting ? "queued" : bad ? "failed" : health ? "done" : "queued"} />{starting ? "Engine is starting" : bad ? "Engine in trouble" : health ? "Engine healthy" : "Asking the engine…"}</p>
       {health && (
         <dl>
           <div><dd>{format.count(health.workers.length)}</dd><dt>{`${format.plural(health.workers.length, "kernel")} connected`}</dt></div>
@@ -82,11 +88,22 @@ function EngineHealth({ health, trouble, now, word }: { health: Health | null; t
   );
 }
 
-function Trouble({ controller }: { controller: PageController }): JSX.Element | null {
+/** What is told of an engine that does not answer, by the server's word for it. */
+const TROUBLES: Readonly<Record<string, readonly [Role, IconName, string]>> = {
+  forbidden: ["bad", "failed", "You may not see this."],
+  engine_starting: ["idle", "queued", "The engine is starting."],
+  data_dir_locked: ["bad", "failed", "Another engine has the journal."],
+  journal_corrupt: ["bad", "failed", "The journal is damaged."],
+  unreachable: ["ask", "plug", "The server does not answer."],
+};
+
+function TroubleBanner({ controller }: { controller: PageController }): JSX.Element | null {
   const { trouble, health } = controller.state;
+  if (trouble?.code === "unreachable" && controller.env.link.state().phase === "reconnecting") return null; // that banner is there
   if (trouble) {
-    const title = trouble.status === 403 ? "You may not see this. " : "The engine does not answer. ";
-    return <Banner role="bad" icon="failed" action={{ label: "Try again", run: () => void controller.health() }}><strong>{title}</strong>{trouble.sentence}</Banner>;
+    const [role, icon, title] = TROUBLES[trouble.code] ?? ["bad", "failed", "The engine does not answer."];
+    const again = trouble.code === "engine_starting" ? undefined : { label: "Try again", run: () => void controller.health() };
+    return <Banner role={role} icon={icon} action={again}><strong>{title} </strong>{trouble.sentence.charAt(0).toUpperCase() + trouble.sentence.slice(1)}</Banner>;
   }
   if (health?.outage) return <Banner role="bad" icon="failed"><strong>Nothing new is kept at the moment. </strong>{health.outage}</Banner>;
   if (health?.workers.length === 0) {
@@ -99,7 +116,7 @@ function RoomOf({ controller, runs }: { controller: PageController; runs: RunTab
   const { place, functions, events, channels, questions } = controller.state;
   const { env } = controller;
   const now = env.clock.now();
-  if (place.room === "runs") return place.id === null ? <Runs controller={runs} now={now} /> : <OneRun key={place.id} env={env} id={place.id} />;
+  if (place.room === "runs") return place.id === null ? <Runs controller={runs} now={now} told={controller.state.trouble !== null} /> : <OneRun key={place.id} env={env} id={place.id} />;
   if (place.room === "approvals") return <Titled title="Open questions"><Questions env={env} questions={questions} /></Titled>;
   if (place.room === "functions") {
     return place.id === null ? <Titled title="Functions"><Functions functions={functions} /></Titled>
@@ -110,13 +127,13 @@ function RoomOf({ controller, runs }: { controller: PageController; runs: RunTab
     : <Titled title={format.channelName(place.id)} back="#/channels"><Feed key={place.id} env={env} id={place.id} /></Titled>;
 }
 
-function Runs({ controller, now }: { controller: RunTableController; now: number }): JSX.Element {
+function Runs({ controller, now, told }: { controller: RunTableController; now: number; told: boolean }): JSX.Element {
   const rows = useRows();
   const { counts } = controller.state.list;
   return (
     <>
       {counts.recent > 0 && <HourChart minutes={counts.minutes} now={now} />}
-      <RunTable controller={controller} bare rows={rows} />
+      <RunTable controller={controller} bare told={told} rows={rows} />
     </>
   );
 }

@@ -34,9 +34,13 @@ export function RunFilters({ controller, counts, connection }: FilterProps): JSX
           {word}<b>{format.count(counts[group as "all"])}</b>
         </button>
       ))}
-      {value !== "saved" && controller.given.function === null && <FunctionMenu controller={controller} />}
-      {value !== "saved" && <TimeMenu controller={controller} />}
-      {value !== "saved" && <Search controller={controller} />}
+      {value !== "saved" && (
+        <span class="inb-choices">
+          {controller.given.function === null && <FunctionMenu controller={controller} />}
+          <TimeMenu controller={controller} />
+          <Search controller={controller} />
+        </span>
+      )}
     </div>
   );
 }

@@ -131,6 +131,11 @@ export class RunTableController extends Controller<RunTableState> {
     for (let block = Math.floor(from / BLOCK); block * BLOCK < Math.min(to, this.state.list.total); block++) this.need(block);
   }
 
+  /** Asks again for what could not be read. */
+  reload(): void {
+    if (this.state.unread !== undefined) this.refreshSoon(0);
+  }
+
   showNewest(): void {
     this.update({ atTop: true });
     this.visible = [0, BLOCK];
@@ -240,7 +245,7 @@ export class RunTableController extends Controller<RunTableState> {
   }
 
   private async fetch(offset: number, limit: number, upto: string | null = null): Promise<void> {
-    const generation = this.generation;
+    const { generation, toldFrom } = this;
     const began = performance.now();
     this.fetching += 1;
     const path = `overview/runs?${pageQuery(this.state.query, this.env.clock.now(), offset, limit, upto)}`;
@@ -258,7 +263,7 @@ export class RunTableController extends Controller<RunTableState> {
       const { unread: _, ...state } = this.state;
       this.set({ ...state, list: withPage(this.state.list, page) });
       this.holdsTo = page.next;
-      if (page.next < this.toldFrom) this.refreshSoon(0);
+      if (toldFrom !== this.toldFrom && page.next < this.toldFrom) this.refreshSoon(0);
       return;
     }
     if (reply) this.update({ unread: refusal(reply) });

@@ -22,10 +22,12 @@ export interface RunTableProps {
   readonly controller: RunTableController;
   /** On a page of its own the table has no header. */
   readonly bare?: boolean;
+  /** The page says already why the list cannot be read. */
+  readonly told?: boolean;
   readonly rows?: number;
 }
 
-export function RunTable({ controller, bare = false, rows }: RunTableProps): JSX.Element {
+export function RunTable({ controller, bare = false, told = false, rows }: RunTableProps): JSX.Element {
   const { list, problem, unread, query } = useController(controller);
   const { env } = controller;
   const connection = connectionOf(env, false);
@@ -43,9 +45,9 @@ export function RunTable({ controller, bare = false, rows }: RunTableProps): JSX
           actions={<PageLink />} />
       )}
       {(list.counts.all > 0 || filtered) && <RunFilters controller={controller} counts={list.counts} connection={connection} />}
-      <LostBanner env={env}>Rows show what was last heard.</LostBanner>
+      {!bare && <LostBanner env={env}>Rows show what was last heard.</LostBanner>}
       <SavedBanner env={env} connection={connection} />
-      <ProblemBanner sentence={problem ?? unread} />
+      <ProblemBanner sentence={problem ?? (told ? undefined : unread)} />
       <Started controller={controller} />
       <Selection controller={controller} />
       <div ref={root}>
