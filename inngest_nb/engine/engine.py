@@ -19,6 +19,7 @@ from inngest_nb.engine.core import Core
 from inngest_nb.engine.dispatch import Dispatch
 from inngest_nb.engine.forks import Forks
 from inngest_nb.engine.functions import encode_config, from_config
+from inngest_nb.engine.garbage import collect_less_often
 from inngest_nb.engine.intake import Intake
 from inngest_nb.engine.journal.journal import SQL, Journal
 from inngest_nb.engine.lifetime import Lifetime
@@ -69,6 +70,7 @@ class Engine:
     async def start(self) -> None:
         """Open the files, and take up everything that was under way."""
         loop = asyncio.get_running_loop()
+        collect_less_often()
         _make_dir(self.data_dir)
         async with contextlib.AsyncExitStack() as undo:  # nothing stays open when the rest cannot be had
             self._lock = DataDirLock(self.data_dir, self._holder, self.id)
