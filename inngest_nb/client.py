@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import datetime
 import logging
@@ -222,7 +221,7 @@ class Inngest(HasCloudSettings):
         return await around_send(middleware, listed, self._send) if middleware else await self._send(listed)
 
     async def _send(self, events: list[Event]) -> list[str]:
-        ids: list[str] = await asyncio.wrap_future(self._link().request("send", _send_params(events)))
+        ids: list[str] = await self._link().ask("send", _send_params(events))
         return ids
 
     def send_sync(self, events: Event | list[Event], *, skip_middleware: bool = False) -> list[str]:

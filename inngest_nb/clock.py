@@ -10,6 +10,7 @@ from pathlib import Path
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOMNESS = (1 << 80) - 1
+_POOL = 2_560
 _SINCE_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # counts while the machine is suspended too
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 
@@ -20,6 +21,7 @@ class Clock:
     def __init__(self) -> None:
         self._last_ms = 0
         self._random = 0
+        self._pool = b""
 
     def now(self) -> int:
         """Microseconds since the epoch."""
@@ -28,6 +30,13 @@ class Clock:
     def elapsed(self) -> int:
         """Microseconds that have passed since the machine was started, whoever sets the time of day meanwhile."""
         return time.clock_gettime_ns(_SINCE_BOOT) // 1000 if _SINCE_BOOT is not None else time.monotonic_ns() // 1000
+
+    def _entropy(self, size: int) -> bytes:
+        """From the system, some for later: each call of it may cost this thread its turn."""
+        if len(self._pool) < size:
+            self._pool = os.urandom(_POOL)
+        taken, self._pool = self._pool[:size], self._pool[size:]
+        return taken
 
     def after(self, ulid: str) -> None:
         """Let every new ULID be greater than this one, which an earlier process has made."""
@@ -38,7 +47,7 @@ class Clock:
         """A new ULID, greater than every earlier one of this process."""
         now_ms = self.now() // 1000
         if now_ms > self._last_ms:
-            self._last_ms, self._random = now_ms, int.from_bytes(os.urandom(10)) >> 1
+            self._last_ms, self._random = now_ms, int.from_bytes(self._entropy(10)) >> 1
         else:  # same millisecond, or the clock went back: count on
             self._random += 1
         return encode_ulid(self._last_ms, self._random)

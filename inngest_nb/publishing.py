@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -51,7 +50,7 @@ class ClientRealtime:
 
     async def _send(self, ref: TopicRef[Any], text: str, about: dict[str, str] | None = None) -> None:
         message = _message(ref, text) | (about or {})
-        await asyncio.wrap_future(self._client._link().request("publish", message))  # noqa: SLF001  # its own client
+        await self._client._link().ask("publish", message)  # noqa: SLF001  # its own client
 
     @overload
     def publish_sync(self, ref: TopicRef[T], data: T) -> None: ...
@@ -78,7 +77,7 @@ class ClientRealtime:
         """
         asked = request_of(channel, topics, expires_in, publish=publish)
         link = self._client._link()  # noqa: SLF001
-        return self._token(link, asked, await asyncio.wrap_future(link.request("token", asked)))
+        return self._token(link, asked, await link.ask("token", asked))
 
     def token_sync(
         self, *, channel: Any, topics: Topics = None, expires_in: Duration = DEFAULT_LIFETIME, publish: bool = False

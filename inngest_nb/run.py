@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -98,7 +97,7 @@ class Run:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        return self._settle(await asyncio.wrap_future(self._link.request("result", {"run_id": self.id})))
+        return self._settle(await self._link.ask("result", {"run_id": self.id}))
 
     def _settle(self, state: str) -> Any:
         self._state = loads(state)

@@ -43,6 +43,7 @@ class Dispatch:
         """A run is in the journal: start it, now or when its event says."""
         if run.status in ENDED:  # it was skipped
             return
+        self._core.hub.begin(run.id)
         self._core.lifecycle.run_changed(run, self._core.functions.get(run.fn_id))
         if run.wake_at is not None:
             self._core.timers.add(Due(run.wake_at, "start", run.id))

@@ -81,9 +81,11 @@ class Intake:
         ids: list[str] = []
         plans: list[Plan] = []
         repeated: list[str] = []
+        new = False  # events of one send are kept together or not at all
         for position, event in enumerate(checked):
             event_key = f"{key}:{position}" if key else None
-            known = self._known(event_key)
+            known = None if new else self._known(event_key)
+            new = new or known is None
             if known is None:
                 stored = self._store(event, user, seed.ulid(position + 1) if seed else None)
                 plans.append(self._plan(stored, None, event_key))

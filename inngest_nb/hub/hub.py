@@ -275,16 +275,23 @@ class Hub:
         if log is not None:
             return log
         row = self._reader.execute(_SQL.find_channel, (name,)).fetchone()
-        if row is None:
-            self._last_id += 1
-            log = ChannelLog(self._last_id, name, self._clock.now(), 0, 0, 0)
-            self._batch.append((_SQL.add_channel, (log.id, name, log.epoch, 0)))
-            self._touched[log] = 0
-        else:
-            log = ChannelLog(row[0], name, row[1], row[2], row[3], row[3])
+        return self._keep(ChannelLog(row[0], name, row[1], row[2], row[3], row[3])) if row else self.begin(name)
+
+    def begin(self, name: str) -> ChannelLog:
+        """The log of a channel that cannot be on disk yet, as that of a new run: nothing is looked up."""
+        log = self._logs.get(name)
+        if log is not None:
+            return log
+        self._last_id += 1
+        log = ChannelLog(self._last_id, name, self._clock.now(), 0, 0, 0)
+        self._batch.append((_SQL.add_channel, (log.id, name, log.epoch, 0)))
+        self._touched[log] = 0
+        return self._keep(log)
+
+    def _keep(self, log: ChannelLog) -> ChannelLog:
         if len(self._logs) >= _IDLE_LOGS:
             self._forget_idle()
-        self._logs[name] = log
+        self._logs[log.name] = log
         return log
 
     async def read(self, log: ChannelLog, start: int, limit: int, most_bytes: int = BLOCK_BYTES) -> list[Entry]:

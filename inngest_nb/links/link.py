@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import threading
@@ -20,6 +21,8 @@ from inngest_nb.realtime.following import Listener, Place
 if TYPE_CHECKING:
     from inngest_nb.worker.worker import Worker
 
+#: Of a request: for any thread, or for a coroutine.
+Answer = Future[Any] | asyncio.Future[Any]
 MEMORY = ":memory:"  # the data directory of what is not to be kept
 
 
@@ -36,7 +39,7 @@ class Link(ABC):
 
         self._out: deque[Message] = deque()
         self._scheduled = self._soon = False
-        self._requests: dict[int, tuple[Future[Any], Message]] = {}
+        self._requests: dict[int, tuple[Answer, Message]] = {}
         self._following: dict[str, Following] = {}
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -90,10 +93,19 @@ class Link(ABC):
     def request(self, method: str, params: dict[str, Any]) -> Future[Any]:
         """Ask the engine; the future gets the result or the engine's error."""
         future: Future[Any] = Future()
+        self._ask(future, method, params)
+        return future
+
+    async def ask(self, method: str, params: dict[str, Any]) -> Any:
+        """Ask the engine from a coroutine: answers that come together wake its loop once."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._ask(future, method, params)
+        return await future
+
+    def _ask(self, future: Answer, method: str, params: dict[str, Any]) -> None:
         message: Message = {"op": "request", "id": next(self._ids), "method": method, "params": params}
         self._requests[message["id"]] = (future, message)
         self.post(message)
-        return future
 
     def call(self, method: str, params: dict[str, Any], timeout: float | None = 30.0) -> Any:
         """Ask the engine and block."""
@@ -150,10 +162,11 @@ class Link(ABC):
     def _incoming(self, messages: list[Message]) -> None:
         """Hand what the engine said to whom it is for."""
         for_worker: list[Message] = []
+        answers: list[Message] = []
         for message in messages:
             op = message["op"]
             if op == "response":
-                self._answered(message)
+                answers.append(message)
             elif op in ("messages", "gap", "subscribed", "error"):
                 self._followed(message)
             elif op == "refused":
@@ -162,18 +175,20 @@ class Link(ABC):
                 for_worker.append(message)
         if for_worker:
             self.worker.receive(for_worker)
+        if answers:
+            self._answered(answers)
 
-    def _answered(self, message: Message) -> None:
-        future, _ = self._requests.pop(message["id"], (None, None))
-        if future is None or not future.set_running_or_notify_cancel():
-            return
-        error = message.get("error")
-        if error is None:
-            future.set_result(message.get("result"))
-        else:
-            kind = getattr(errors, error["type"], errors.InngestError)
-            details = {"errors": error["errors"]} if "errors" in error else {}
-            future.set_exception(kind(error["message"], **details))
+    def _answered(self, messages: list[Message]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Message]]] = {}
+        for message in messages:
+            future, _ = self._requests.pop(message["id"], (None, None))
+            if isinstance(future, asyncio.Future):
+                by_loop.setdefault(future.get_loop(), []).append((future, message))
+            elif future is not None and future.set_running_or_notify_cancel():
+                _settle(future, message)
+        for loop, answers in by_loop.items():
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle_all, answers)
 
     def _followed(self, message: Message) -> None:
         following = self._following.get(message.get("id", ""))
@@ -185,3 +200,19 @@ class Link(ABC):
         import warnings
 
         warnings.warn(f"the engine refused a function: {error['message']}", stacklevel=2)
+
+
+def _settle_all(answers: list[tuple[Answer, Message]]) -> None:
+    for future, message in answers:
+        if not future.done():
+            _settle(future, message)
+
+
+def _settle(future: Answer, message: Message) -> None:
+    error = message.get("error")
+    if error is None:
+        future.set_result(message.get("result"))
+    else:
+        kind = getattr(errors, error["type"], errors.InngestError)
+        details = {"errors": error["errors"]} if "errors" in error else {}
+        future.set_exception(kind(error["message"], **details))
