@@ -21,6 +21,7 @@ const ROLES: readonly Role[] = ["run", "ok", "ask", "bad", "idle"];
 export function readPalette(root: HTMLElement, context: CanvasRenderingContext2D, ratio: number): Palette {
   const probe = document.createElement("span");
   probe.style.display = "none";
+  probe.style.setProperty("forced-color-adjust", "none"); // a canvas is not recoloured, so it must get colours that differ
   root.appendChild(probe);
   const colour = (value: string, role?: Role): string => {
     probe.className = role ? `s-${role}` : "";
