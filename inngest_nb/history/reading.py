@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +64,37 @@ def _connect(path: Path) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master")
+        _complete(connection)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _complete(connection: sqlite3.Connection) -> None:
+    """Give the tables of an older version the columns that they will have once an engine has migrated them."""
+    for table, columns in _tables().items():
+        stored = _columns(connection, table)
+        missing = [f"{default} AS {name}" for name, default in columns.items() if name not in stored]
+        if stored and missing:  # of our own schema; a temporary view goes before a table of its name
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {', '.join(missing)} FROM main.{table}")  # noqa: S608
+
+
+@functools.cache
+def _tables() -> dict[str, dict[str, str]]:
+    """Return the columns of both stores' tables as they are now."""
+    found: dict[str, dict[str, str]] = {}
+    for folder in ("engine/journal", "hub"):
+        with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(files("inngest_nb").joinpath(folder, "schema.sql").read_text())
+            names = fresh.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'meta'").fetchall()
+            found |= {name: _columns(fresh, name) for (name,) in names}
+    return found
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """Return the columns of a table with their defaults, none if there is no such table."""
+    return {row[1]: row[4] or "NULL" for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _explain(exc: sqlite3.Error, path: Path) -> Exception:
