@@ -26,7 +26,7 @@ def in_child(module: str, *arguments: str, python: str = sys.executable, timeout
     """Run `python -m module` in an empty directory; its last line is a JSON object."""
     here = str(Path(__file__).resolve().parents[1])
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        env = {**os.environ, "PYTHONPATH": here}
+        env = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here}/server_extension"}
         command = [python, "-m", module, *arguments]
         done = subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, timeout=timeout, check=False

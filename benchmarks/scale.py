@@ -1,4 +1,4 @@
-"""Many runs: 100,000 that wait (memory, one event among them), and 10,000 in flight over a restart."""
+"""Many runs: 100,000 that wait (memory, one event among them), and 10,000 under way when their process was killed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import inngest_nb as nb
-from benchmarks.measure import quantiles, report
+from benchmarks.measure import in_child, quantiles, report
 from inngest_nb.worker.worker import Worker
 
 WAITING = 100_000
-IN_FLIGHT = 10_000
 Worker.park_after_s = 0.5
 
 
 def main() -> dict[str, Any]:
     """Both figures, each on a directory of its own."""
-    return {"waiting": _waiting(), "resumed": _resumed()}
+    return {"waiting": _waiting(), "resumed": in_child("benchmarks.in_flight")}
 
 
 def _waiting() -> dict[str, Any]:
@@ -47,40 +46,6 @@ def _waiting() -> dict[str, Any]:
         matched.append(time.perf_counter() - asked)
     nb.links.close_links()
     return {"runs": WAITING, "to_register_s": round(took, 1), "memory_mb": round(grown, 1), "event": quantiles(matched)}
-
-
-def _resumed() -> dict[str, Any]:
-    client = _in_flight_client()
-    client.send_sync([nb.Event(name="bench/flight") for _ in range(5000)])
-    client.send_sync([nb.Event(name="bench/flight") for _ in range(IN_FLIGHT - 5000)])
-    link = client._link()
-    _until(lambda: len(_ENTERED) >= IN_FLIGHT)
-    nb.links.close_links()
-    _ENTERED.clear()
-    begun = time.perf_counter()
-    link = _in_flight_client()._link()
-    _until(lambda: len(_ENTERED) >= IN_FLIGHT)
-    took = time.perf_counter() - begun
-    link.close()
-    return {"runs": IN_FLIGHT, "resumed_s": round(took, 2)}
-
-
-_ENTERED: set[str] = set()
-
-
-def _in_flight_client() -> nb.Inngest:
-    client = nb.Inngest(app_id="bench", engine="embedded", data_dir="flight")
-
-    @client.create_function(fn_id="flight", trigger=nb.TriggerEvent(event="bench/flight"))
-    async def flight(ctx: nb.Context) -> None:
-        async def first() -> int:
-            return 1
-
-        await ctx.step.run("first", first)
-        _ENTERED.add(ctx.run_id)  # past its memo: it goes on
-        await ctx.step.sleep("hold", "1h")
-
-    return client
 
 
 def _open_waits(link: Any) -> int:

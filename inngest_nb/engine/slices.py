@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-_SLICE_S = 0.004
+_SLICE_S = 0.002
 
 
 class Slices:

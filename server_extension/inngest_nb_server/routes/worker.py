@@ -16,7 +16,7 @@ from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
 from inngest_nb_server.routes.base import Socket
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_AT_ONCE = 32
+_AT_ONCE = 16
 
 
 class WorkerSocket(Socket):
