@@ -4,7 +4,7 @@ import { useEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import { Approval } from "../views/approval";
 import { ApprovalController } from "../views/approval-controller";
-import { connectionOf, type Controller, type Env } from "../views/env";
+import { connectionOf, type Connection, type Controller, type Env } from "../views/env";
 import { useController, useTheme, useTick } from "../views/hooks";
 import { Icon } from "../views/icons";
 import { MessageFeed } from "../views/message-feed";
@@ -53,7 +53,7 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
             <Icon name={icon} />{word}<b class={room === "approvals" && sizes[room] ? "asks" : ""}>{known ? format.count(sizes[room]) : ""}</b>
           </a>
         ))}
-        <EngineHealth health={state.health} trouble={state.trouble} now={env.clock.now()} word={connection.word} />
+        <EngineHealth health={state.health} trouble={state.trouble} now={env.clock.now()} connection={connection} />
       </nav>
       <main>
         <LostBanner env={env}>What is shown is what was last heard.</LostBanner>
@@ -68,22 +68,36 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
   );
 }
 
-function EngineHealth({ health, trouble, now, word }: { health: Health | null; trouble: Trouble | null; now: number; word: string }): JSX.Element {
-  const bad = trouble?.sentence ?? health?.outage;
-  const starting = trouble?.code === "engine_starting";
-  const role = starting ? "idle" : bad ? "bad" : health?.workers.length === 0 ? "idle" : "ok";
+interface HealthProps {
+  readonly health: Health | null;
+  readonly trouble: Trouble | null;
+  readonly now: number;
+  readonly connection: Connection;
+}
+
+function healthOf({ health, trouble, connection }: HealthProps): readonly [Role, IconName, string] {
+  if (connection.stale && health) return ["idle", "queued", "Not heard from"];
+  if (trouble?.code === "engine_starting") return ["idle", "queued", "Engine is starting"];
+  if (trouble ?? health?.outage) return ["bad", "failed", "Engine in trouble"];
+  if (!health) return ["idle", "queued", "Asking the engine…"];
+  return [health.workers.length ? "ok" : "idle", "done", "Engine healthy"];
+}
+
+function EngineHealth(props: HealthProps): JSX.Element {
+  const { health, trouble, now, connection } = props;
+  const [role, icon, words] = healthOf(props);
   return (
-    <div class={`health s-${role}`} role="status" title={bad}>
-      <p><Icon name={starting ? "queued" : bad ? "failed" : health ? "done" : "queued"} />{starting ? "Engine is starting" : bad ? "Engine in trouble" : health ? "Engine healthy" : "Asking the engine…"}</p>
+    <div class={`health s-${role}`} role="status" title={trouble?.sentence ?? health?.outage}>
+      <p><Icon name={icon} />{words}</p>
       {health && (
         <dl>
           <div><dd>{format.count(health.workers.length)}</dd><dt>{`${format.plural(health.workers.length, "kernel")} connected`}</dt></div>
           <div><dd>{format.duration(health.commit_ms)}</dd><dt>commit, p50</dt></div>
           <div><dt>journal</dt><dd>{format.bytes(health.journal_bytes)}</dd></div>
-          <div><dt>up</dt><dd>{format.duration(now - health.since)}</dd></div>
+          <div><dt>up</dt><dd>{connection.stale ? format.atLeast(now - health.since) : format.duration(now - health.since)}</dd></div>
         </dl>
       )}
-      <p class="muted">{word}</p>
+      <p class="muted">{connection.word}</p>
     </div>
   );
 }
@@ -99,7 +113,7 @@ const TROUBLES: Readonly<Record<string, readonly [Role, IconName, string]>> = {
 
 function TroubleBanner({ controller }: { controller: PageController }): JSX.Element | null {
   const { trouble, health } = controller.state;
-  if (trouble?.code === "unreachable" && controller.env.link.state().phase === "reconnecting") return null; // that banner is there
+  if (controller.env.link.state().phase === "reconnecting") return null; // what is known is old, and a banner says so
   if (trouble) {
     const [role, icon, title] = TROUBLES[trouble.code] ?? ["bad", "failed", "The engine does not answer."];
     const again = trouble.code === "engine_starting" ? undefined : { label: "Try again", run: () => void controller.health() };

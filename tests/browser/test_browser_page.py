@@ -1,0 +1,103 @@
+"""The page about the engine where something is wrong with it: what it says, and that it goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from inngest_nb.store import DataDirLock
+from tests.browser.notebook import LIMIT_MS
+from tests.support.jupyter import TOKEN, JupyterServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.kernel]
+
+EXTENSION = "--ServerApp.jpserver_extensions={'inngest_nb_server': True}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[JupyterServer]:
+    """A Jupyter server without JupyterLab, not started yet."""
+    server = JupyterServer(tmp_path / "bare", app="server", arguments=(EXTENSION,))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page of its own."""
+    page = context.new_page()
+    yield page
+    page.close()
+
+
+def visit(page: Page, server: JupyterServer) -> None:
+    """Open the page as somebody who is logged in."""
+    page.goto(f"{server.url}inngest?token={TOKEN}")
+
+
+def test_an_engine_that_cannot_have_its_journal_says_who_has_it(server: JupyterServer, page: Page) -> None:
+    server.data_dir.mkdir()
+    lock = DataDirLock(server.data_dir, "another server of this test")
+    server.start()
+    visit(page, server)
+    note = page.locator("main .inb-note")
+    expect(note).to_contain_text("Another engine has the journal.", timeout=LIMIT_MS)
+    expect(note).to_contain_text("another server of this test")
+    expect(page.locator(".health")).to_contain_text("Engine in trouble")
+    expect(page.locator("main")).to_contain_text("Nothing is known of this engine yet")
+    lock.release()
+
+
+def test_an_empty_engine_says_what_to_do(server: JupyterServer, page: Page) -> None:
+    server.start()
+    visit(page, server)
+    expect(page.locator("main .inb-note")).to_contain_text("No kernel is connected.", timeout=LIMIT_MS)
+    expect(page.locator("main")).to_contain_text("No runs yet")
+    for room, words in {
+        "approvals": "Nobody is being asked",
+        "functions": "No functions yet",
+        "channels": "No channels yet",
+    }.items():
+        page.locator(f".rail a[href='#/{room}']").click()
+        expect(page.locator("main")).to_contain_text(words)
+    page.locator(".rail a[href='#/events']").click()
+    expect(page.locator("main")).to_contain_text("No events yet")
+
+
+def test_a_server_that_goes_away_is_missed_and_taken_up_again(server: JupyterServer, page: Page) -> None:
+    server.start()
+    server.request("inngest/api/events", {"name": "page/seen", "data": {"n": 1}})
+    visit(page, server)
+    page.locator(".rail a[href='#/events']").click()
+    expect(page.locator("main td", has_text="page/seen")).to_be_visible(timeout=LIMIT_MS)
+    server.stop()
+    expect(page.locator("main .inb-note")).to_contain_text("Connection lost", timeout=LIMIT_MS)
+    expect(page.locator("main td", has_text="page/seen")).to_be_visible()
+    server.start()
+    page.goto(f"{server.url}inngest")
+    expect(page.locator("main td", has_text="page/seen")).to_be_visible(timeout=LIMIT_MS)  # where the reader was
+    expect(page.locator(".inb-page")).to_have_attribute("data-inb-connection", "live", timeout=LIMIT_MS)
+
+
+def test_a_page_that_stays_open_over_a_restart_is_live_again(server: JupyterServer, page: Page) -> None:
+    server.start()
+    visit(page, server)
+    expect(page.locator(".health")).to_contain_text("Engine healthy", timeout=LIMIT_MS)
+    server.stop()
+    expect(page.locator("main .inb-note")).to_contain_text("Connection lost", timeout=LIMIT_MS)
+    server.start()
+    expect(page.locator("main .inb-note", has_text="Connection lost")).to_have_count(0, timeout=LIMIT_MS)
+    expect(page.locator(".health")).to_contain_text("Engine healthy", timeout=LIMIT_MS)
+    server.request("inngest/api/events", {"name": "page/after", "data": {}})
+    page.locator(".rail a[href='#/events']").click()
+    expect(page.locator("main td", has_text="page/after")).to_be_visible(timeout=LIMIT_MS)
+
+
+def test_who_may_not_read_does_not_get_the_page(server: JupyterServer, page: Page) -> None:
+    server.start()
+    page.context.clear_cookies()
+    page.goto(f"{server.url}inngest")
+    assert "/login" in page.url
