@@ -106,9 +106,9 @@ class Sleepers:
         self.peer: ScriptedPeer
 
     async def begin(self) -> dict[str, str]:
-        """A sleep, a wait, a sleep until a time of day and a backoff, each of a minute; run ids by their names."""
+        """A sleep, a wait, a sleep until a time of day and a backoff, each of ten minutes: what these tests take is not seen; run ids by their names."""
         self.engine = await self.engines.start()
-        self.peer = ScriptedPeer(self.engine, function(backoff=60.0))
+        self.peer = ScriptedPeer(self.engine, function(backoff=600.0))
         ids: dict[str, str] = {}
         waits: dict[str, dict[str, Any]] = {"sleep": {}, "wait": {"event": "app/x"}, "until": {"opts": UNTIL}}
         for name in (*waits, "retry"):
@@ -116,7 +116,7 @@ class Sleepers:
             run = await self.peer.started()
             ids[name] = run["run_id"]
             if name in waits:
-                self.peer.step_wait(run, name, seconds=60, waits=1, **waits[name])
+                self.peer.step_wait(run, name, seconds=600, waits=1, **waits[name])
             else:
                 self.peer.step_failed(run, name)
         await self.peer.settled()
@@ -125,7 +125,7 @@ class Sleepers:
     async def restart(self) -> None:
         """Another engine on what the last one left, and another worker."""
         self.engine = await self.engines.restart(self.engine)
-        self.peer = ScriptedPeer(self.engine, function(backoff=60.0), worker_id="another")
+        self.peer = ScriptedPeer(self.engine, function(backoff=600.0), worker_id="another")
 
     async def over(self) -> set[str]:
         """Names of what is over by now."""
@@ -143,17 +143,17 @@ async def test_set_back_before_a_restart_delays_nothing_but_what_has_a_time_of_d
 ) -> None:
     sleepers = Sleepers(engines, clock)
     await sleepers.begin()
-    clock.advance(sleepers.engine, 30)
+    clock.advance(sleepers.engine, 300)
     clock._ahead -= HOUR_US
     if when == "while it runs":
         sleepers.engine.core.timers.poke()
     await sleepers.restart()
-    clock.advance(sleepers.engine, 28)
+    clock.advance(sleepers.engine, 240)
     assert await sleepers.over() == set()
     await sleepers.restart()  # what was moved once is not moved again
-    clock.advance(sleepers.engine, 1)
+    clock.advance(sleepers.engine, 10)
     assert await sleepers.over() == set()
-    clock.advance(sleepers.engine, 2)
+    clock.advance(sleepers.engine, 60)
     assert await sleepers.over() == {"sleep", "wait", "retry"}
     clock.advance(sleepers.engine, 3600)
     assert await sleepers.over() == {"sleep", "wait", "retry", "until"}
@@ -167,12 +167,12 @@ async def test_what_began_after_the_clock_was_set_is_not_early(engines: Engines,
     await sleepers.begin()  # in an engine that knows; and once more in one that has not looked yet
     clock._ahead -= HOUR_US
     await sleepers.engine.send([{"name": "app/go"}])
-    sleepers.peer.step_wait(await sleepers.peer.started(), "later", seconds=60, waits=1)
+    sleepers.peer.step_wait(await sleepers.peer.started(), "later", seconds=600, waits=1)
     await sleepers.peer.settled()
     await sleepers.restart()
-    clock.advance(sleepers.engine, 58)
+    clock.advance(sleepers.engine, 560)
     assert await sleepers.over() == set()
-    clock.advance(sleepers.engine, 2.5)
+    clock.advance(sleepers.engine, 60)
     assert "later" in await sleepers.over()
 
 
