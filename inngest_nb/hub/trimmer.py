@@ -20,7 +20,7 @@ from inngest_nb.store import Reader, Write, Writer, load_queries
 
 LOOK_EVERY_S = 5.0
 _SLICE = 500  # messages, before it is known how long a slice takes
-_SMALLEST, _LARGEST = 20, 5_000
+_SMALLEST, _LARGEST = 250, 5_000  # fewer would be overtaken by what is published on a busy machine
 _SLICE_S = 0.008
 _ENOUGH = 0.95  # of the bytes: room for a while, not for one message
 _EVER = 1 << 62
