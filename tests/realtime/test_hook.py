@@ -1,4 +1,4 @@
-"""`use_realtime` on a real engine: transitions, pauses, runs, rollbacks, what observers see."""
+"""`use_realtime` on a real engine: pauses, runs, rollbacks, what observers see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from traitlets import TraitError
 import inngest_nb
 from inngest_nb import realtime
 from inngest_nb.errors import ChannelError
-from inngest_nb.hooks.connection import Connection, after, shown
 from inngest_nb.hooks.hook import HELD, Realtime
 from inngest_nb.links.embedded import EmbeddedLink
 from tests.support.waiting import until
@@ -28,41 +27,6 @@ class Status(BaseModel):
 
 pipeline = realtime.channel(lambda run_id: f"pipeline:{run_id}", topics={"status": Status, "tokens": str})
 ch = pipeline("p1")
-LOST = ConnectionError("lost")
-
-# -- the table of transitions --------------------------------------------------------------------
-
-TRANSITIONS: list[tuple[Connection, Any, Exception | None, Connection]] = [
-    (Connection("idle"), "begin", None, Connection("connecting")),
-    (Connection("closed"), "begin", None, Connection("connecting")),
-    (Connection("error", LOST), "begin", None, Connection("connecting")),
-    (Connection("connecting"), "open", None, Connection("open")),
-    (Connection("connecting"), "failed", LOST, Connection("error", LOST)),
-    (Connection("open"), "lost", None, Connection("closed")),
-    (Connection("open"), "lost", LOST, Connection("closed", LOST)),
-    (Connection("open"), "stop", None, Connection("closed")),
-    (Connection("open"), "end", None, Connection("closed")),
-    (Connection("connecting"), "end", LOST, Connection("error", LOST)),
-    (Connection("error", LOST), "stop", None, Connection("closed", LOST)),
-]
-
-
-@pytest.mark.parametrize(("before", "event", "error", "expected"), TRANSITIONS)
-def test_transitions(before: Connection, event: Any, error: Exception | None, expected: Connection) -> None:
-    assert after(before, event, error) == expected
-
-
-@pytest.mark.parametrize("status", ["connecting", "open", "closed", "error"])
-@pytest.mark.parametrize(
-    ("enabled", "hidden", "expected"),
-    [(True, False, None), (True, True, "hidden"), (False, False, "disabled"), (False, True, "disabled")],
-)
-def test_a_pause_is_shown_whatever_the_connection_does(status: Any, enabled: bool, hidden: bool, expected: Any) -> None:
-    found = shown(Connection(status), enabled=enabled, hidden=hidden)
-    assert found == ((status, None) if expected is None else ("paused", expected))
-
-
-# -- on an engine --------------------------------------------------------------------------------
 
 
 async def reached(condition: Callable[[], bool]) -> None:

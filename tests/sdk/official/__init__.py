@@ -1,0 +1,1 @@
+"""Functions of this package on a real Inngest server, through the official SDK."""
