@@ -98,4 +98,6 @@ def _price_of(model: str | None, prices: Mapping[str, Price]) -> Mapping[str, fl
         if missing:
             raise ValueError(f'the price of {name!r} lacks {min(missing)!r}; write {{"input": …, "output": …}}')
         return price
+    if not isinstance(price, (tuple, list)) or len(price) != 2:
+        raise ValueError(f"the price of {name!r} is {price!r}; write what a million tokens cost: (input, output)")
     return {"input": price[0], "output": price[1]}

@@ -42,6 +42,22 @@ def test_a_price_table_gives_the_cost_by_model(history: History) -> None:
 def test_a_price_without_output_is_refused(history: History) -> None:
     with pytest.raises(ValueError, match="the price of 'm-1' lacks 'output'"):
         history.usage(prices={"m-1": {"input": 1}})
+    with pytest.raises(
+        ValueError, match=r"the price of 'm-1' is 5; write what a million tokens cost: \(input, output\)"
+    ):
+        history.usage(prices={"m-1": 5})  # type: ignore[dict-item]  # what a user might write
+
+
+def test_the_name_itself_goes_before_a_pattern(history: History) -> None:
+    cost = history.usage(prices={"m-*": (100, 100), "m-1": (1, 1), "*": (7, 7)}).cost
+    assert cost[0] == pytest.approx(1010 / 1e6)
+
+
+def test_tokens_of_an_unknown_model_are_counted_and_have_no_price(history: History) -> None:
+    usage = history.usage(prices={"other": (1, 1)})
+    by_model = usage.groupby("model")[["input_tokens", "cost"]].sum(min_count=1)
+    assert by_model.loc["m-1", "input_tokens"] == 2000
+    assert by_model.cost.isna().all()
 
 
 def test_other_topics_and_filters(history: History) -> None:
