@@ -132,6 +132,23 @@ describe("a step", () => {
   });
 });
 
+describe("the details of a step", () => {
+  it("name the model and what it was given and gave, where its output says so", async () => {
+    const { root } = await draw(scene("t-completed"));
+    root.querySelector<HTMLElement>("[data-hash=h-generate]")?.click();
+    await settle();
+    expect(root.querySelector(".inb-facts")?.textContent).toContain("Tokens in / out212 / 318Modelgpt-4o");
+  });
+});
+
+describe("a step that was cancelled", () => {
+  it("says by whom, and what is kept of its text", () => {
+    const tokensOf: RowOptions["tokensOf"] = () => ({ first: T, last: T + 9, count: 97 });
+    const [, row] = rows([run("running"), step("generate", "cancelled", { ended_at: T + 9 }), run("cancelled", { cancelled_by: "ada", ended_at: T + 9 })], { tokensOf });
+    expect(row?.mark.text).toBe("cancelled by ada · 97 tokens kept");
+  });
+});
+
 describe("a step in its backoff", () => {
   it("is not waited for when somebody says so", async () => {
     const { root, posts } = await draw(scene("t-retrying"), [{ status: 200, body: { retried: 1 } }]);

@@ -86,18 +86,19 @@ function nextAttemptRow(under: Row, last: StepState): Row {
 }
 
 function stepMark(model: RunModel, step: StepState, end: number | undefined, open: boolean, options: RowOptions): Mark {
-  if (end !== undefined && !isTerminal(step.status)) return { text: cancelledBy(model) };
-  if (step.status === "waiting") return waitMark(step, options);
   const tokens = options.tokensOf(step);
+  if (step.status === "cancelled" || (end !== undefined && !isTerminal(step.status))) return { text: lostWords(model, tokens) };
+  if (step.status === "waiting") return waitMark(step, options);
   if (step.status === "running" && tokens) return { text: tokenWords(tokens) };
   if (step.status === "failed" || (step.status === "retrying" && !open)) return { text: step.error?.name ?? "" };
   const queued = step.queued_at === undefined ? 0 : step.started_at - step.queued_at;
   return queued >= WORTH_SAYING_MS ? { text: `queued ${format.duration(queued)}` } : NO_MARK;
 }
 
-function cancelledBy(model: RunModel): string {
-  if (model.run?.status !== "cancelled") return "";
-  return model.run.cancelled_by ? `cancelled by ${model.run.cancelled_by}` : "cancelled";
+/** What became of a step that went down with its run, and of its text. */
+function lostWords({ run }: RunModel, tokens: TokenFacts | undefined): string {
+  const by = run?.status !== "cancelled" ? "" : run.cancelled_by ? `cancelled by ${run.cancelled_by}` : "cancelled";
+  return [by, tokens ? `${format.count(tokens.count)} ${format.plural(tokens.count, "token")} kept` : ""].filter(Boolean).join(" · ");
 }
 
 function waitMark(step: StepState, options: RowOptions): Mark {

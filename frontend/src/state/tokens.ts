@@ -203,7 +203,7 @@ export function modelOf(state: TokenState, { run_id, step_id }: Pick<Segment, "r
 }
 
 /** Token counts and model name, in the spellings that model libraries use. */
-function usageIn(data: unknown): Usage | undefined {
+export function usageIn(data: unknown): Usage | undefined {
   if (!isDict(data)) return undefined;
   const found = isDict(data.usage) ? data.usage : data;
   const input = figure(found, ["input_tokens", "prompt_tokens", "input"]);

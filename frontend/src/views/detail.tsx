@@ -3,6 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import * as format from "../format";
 import type { Status } from "../status";
+import { usageIn } from "../state/tokens";
 import type { Failure, StepState } from "../wire";
 import { connectionOf } from "./env";
 import { ErrorBlock } from "./failure";
@@ -70,7 +71,8 @@ function opName(op: string): string {
   return op.includes(".") ? `step.${op}` : { run: "step.run", sleep: "step.sleep" }[op] ?? `step.${op}`;
 }
 
-function Facts({ controller, step, attempts, now }: DetailProps & { step: StepState }): JSX.Element {
+function Facts({ controller, name, step, attempts, now }: DetailProps & { step: StepState }): JSX.Element {
+  const usage = usageIn(controller.state.details.get(name)?.attempts.at(-1)?.output);
   const tokens = controller.env.facts.tokensOf(step.run_id || controller.run_id, step.step_id, step.attempt);
   const span = tokens ? tokens.last - tokens.first : 0;
   const queued = step.queued_at === undefined ? undefined : step.started_at - step.queued_at;
@@ -82,7 +84,9 @@ function Facts({ controller, step, attempts, now }: DetailProps & { step: StepSt
       <FactItem name={ranWord(step)}>{format.duration(end - step.started_at)}</FactItem>
       {tokens && <FactItem name="First token">{format.duration(tokens.first - step.started_at)}</FactItem>}
       {tokens && tokens.count > 1 && span > 0 && <FactItem name="Rate">{`${format.rate(((tokens.count - 1) * 1000) / span)} tok/s`}</FactItem>}
-      {tokens && <FactItem name="Tokens">{format.count(tokens.count)}</FactItem>}
+      {tokens && !usage?.output && <FactItem name="Tokens">{format.count(tokens.count)}</FactItem>}
+      {usage?.output !== undefined && <FactItem name="Tokens in / out">{`${usage.input === undefined ? "—" : format.count(usage.input)} / ${format.count(usage.output)}`}</FactItem>}
+      {usage?.model && <FactItem name="Model">{usage.model}</FactItem>}
       {step.wake_at !== undefined && <FactItem name="Until" title={format.iso(step.wake_at)}>{format.clock(step.wake_at, now)}</FactItem>}
       <WaitFacts step={step} now={now} />
       {step.op === "run" && <FactItem name="Attempt">{`${attempts.length} of ${Math.max(attempts.length, step.max_attempts)}`}</FactItem>}
