@@ -23,7 +23,7 @@ from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.connecting import TokenSource
-from inngest_nb.realtime.following import Listener, Source
+from inngest_nb.realtime.following import Listener, Paced, Shared, Source
 from inngest_nb.realtime.messages import Message
 from inngest_nb.realtime.subscription import Since, Subscription
 from inngest_nb.realtime.tickets import Token, fetch_ticket, named_channel
@@ -211,18 +211,18 @@ class Realtime(HasTraits):
         )
 
     def _source(self) -> Source:
-        if self.token is None:
-            return self._engine()
         backoff = Backoff(least_ms=self.reconnect_min_ms, most_ms=self.reconnect_max_ms)
+        if self.token is None:
+            return Paced(self._engine(), backoff)
         return TokenSource(
             token=self.token,
             api_base_url=self.api_base_url,
             reconnect=self.reconnect,
             backoff=backoff,
-            here=self._engine,
+            here=lambda: Paced(self._engine(), backoff),
         )
 
-    def _engine(self) -> Source:
+    def _engine(self) -> Shared:
         return current_link() if self._client is None else self._client._link()  # noqa: SLF001  # the hook of this client
 
     def _listener(self, turn: object) -> Listener:
@@ -361,7 +361,7 @@ def use_realtime(
         buffer_interval: milliseconds in which messages are gathered before they are shown.
         api_base_url: where the token is from, if it does not say so itself.
         reconnect: whether a broken connection is made again.
-        reconnect_min_ms: first delay, doubled with every attempt; only with a token, else the connection has its own.
+        reconnect_min_ms: first delay, doubled with every attempt.
         reconnect_max_ms: longest delay.
         pause_on_hidden: while `visible` is False attributes stand still; messages are delivered all the same.
         auto_close_on_terminal: close when a run of the channel has ended.

@@ -9,6 +9,7 @@ import orjson
 
 from inngest_nb.errors import ChannelError
 from inngest_nb.protocol import Message
+from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.following import Listener, Place
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Following:
     since: Place
     listener: Listener
     epoch: int | None = None
+    backoff: Backoff | None = None  # without one it returns with the connection
+    due: float = 0.0  # when, by the connection's loop, it wants to return
+    _losses: int = 0
 
     def message(self) -> Message:
         """The subscribe message."""
@@ -49,10 +53,20 @@ class Following:
                 self.listener.on_gap(message)
             case "subscribed":
                 self.epoch, self.since = message["epoch"], message["next"]
+                self._losses = 0
                 self.listener.on_open(message["next"], message["epoch"])
             case _:
                 self.stop()
                 self.listener.on_end(ChannelError(message["error"]))
+
+    def lost(self, now: float, error: Exception | None) -> None:
+        """The connection broke, or could not be made again when this one was due."""
+        if self.due > now:
+            return
+        if self.backoff is not None:
+            self.due = now + self.backoff.delay_ms(self._losses) / 1000
+            self._losses += 1
+        self.listener.on_lost(error)
 
     def pause(self) -> None:
         """Bring nothing until `resume`; the place is kept."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_nb import errors
 from inngest_nb.links.following import Following
 from inngest_nb.protocol import Message
+from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.following import Listener, Place
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Link(ABC):
 
         self._out: deque[Message] = deque()
         self._scheduled = self._soon = False
+        self._urgent = False  # among what waits to be sent is more than non-durable messages
         self._requests: dict[int, tuple[Answer, Message]] = {}
         self._following: dict[str, Following] = {}
         self._ids = itertools.count(1)
@@ -54,6 +56,7 @@ class Link(ABC):
 
     def post(self, message: Message) -> None:
         """Send a message; those of one thread arrive in their order."""
+        self._urgent = self._urgent or message["op"] != "publish"
         self._out.append(message)
         if not self._scheduled:
             self._scheduled = True
@@ -61,6 +64,7 @@ class Link(ABC):
 
     def post_soon(self, message: Message) -> None:
         """As `post`, on the bodies' loop: what one pass of that loop says leaves together, not each in a small parcel."""
+        self._urgent = True
         self._out.append(message)
         if not (self._scheduled or self._soon):
             self._soon = True
@@ -73,7 +77,7 @@ class Link(ABC):
             self._schedule()
 
     def _drain(self) -> list[Message]:
-        self._scheduled = False  # first: a message appended now schedules again
+        self._scheduled = self._urgent = False  # first: a message appended now schedules again
         batch: list[Message] = []
         with contextlib.suppress(IndexError):
             while True:
@@ -134,10 +138,17 @@ class Link(ABC):
     # -- subscriptions -------------------------------------------------------------------------
 
     def follow(
-        self, channel: str, topics: list[str] | None, since: Place, listener: Listener, *, epoch: int | None = None
+        self,
+        channel: str,
+        topics: list[str] | None,
+        since: Place,
+        listener: Listener,
+        *,
+        epoch: int | None = None,
+        backoff: Backoff | None = None,
     ) -> Following:
         """Follow a channel; the listener is called from the connection's thread."""
-        following = Following(self, "", channel, topics, since, listener, epoch)
+        following = Following(self, "", channel, topics, since, listener, epoch, backoff)
         self.begin(following)
         return following
 

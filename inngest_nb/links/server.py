@@ -20,6 +20,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from inngest_nb.errors import LinkError, LinkRefused, ServerExtensionMissing
+from inngest_nb.links.following import Following
 from inngest_nb.links.link import Link
 from inngest_nb.links.locate import Server, find_server
 from inngest_nb.loops import LoopThread
@@ -30,6 +31,10 @@ _FIRST_ANSWER_S = 10.0
 _GOODBYE_S = 1.0
 _BACKOFF_S = (0.1, 2.0)
 _MAX_FRAME = 64 * 1024 * 1024
+_FRAME_S = (
+    0.004  # the least between two frames of nothing but messages: each frame costs the server more than a message does
+)
+_FULL_FRAME = 64
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +57,7 @@ class ServerLink(Link):
         self._loop = self._link_thread.loop
         self._socket: WebSocketClientConnection | None = None
         self._serving: Future[None] | None = None
+        self._left_at, self._later = 0.0, False  # the last frame left; one will when it may
         self._closed = False
         self.connected = False
         self._engine_id: str | None = None
@@ -102,11 +108,23 @@ class ServerLink(Link):
     def _repeat(self) -> None:
         """After a reconnect: subscriptions and open requests."""
         for following in list(self._following.values()):
-            self._out.append(following.message())
+            if self._is_due(following):
+                self._out.append(following.message())
+            else:
+                self._loop.call_at(following.due, self._follow_again, following, self._socket)
         waiting = {id(message) for message in self._out}  # said while nobody listened
         for _, message in list(self._requests.values()):
             if id(message) not in waiting:
                 self._out.append(_again(message))
+
+    def _is_due(self, following: Following) -> bool:
+        return following.due <= self._loop.time()
+
+    def _follow_again(self, following: Following, socket: WebSocketClientConnection | None) -> None:
+        if self._following.get(following.id) is following and self._socket is socket:
+            following.due = 0.0
+            following.listener.on_connecting()
+            self.post(following.message())
 
     async def _serve(self) -> None:
         while not self._closed:
@@ -128,11 +146,11 @@ class ServerLink(Link):
         least, most = _BACKOFF_S
         delay = least
         while not self._closed:
-            await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  # jitter
+            await asyncio.sleep(self._until_next_try(delay * (0.5 + random.random() / 2)))  # noqa: S311  # jitter
             delay = min(delay * 2, most)
             self._server = find_server() or self._server
             self.url = self._server.url
-            for following in list(self._following.values()):
+            for following in filter(self._is_due, list(self._following.values())):
                 following.listener.on_connecting()
             try:
                 await self._connect()
@@ -143,6 +161,11 @@ class ServerLink(Link):
             self._repeat()
             return
 
+    def _until_next_try(self, delay: float) -> float:
+        """Our own delay, or a shorter one that a subscription asked for."""
+        asked = [following.due - self._loop.time() for following in list(self._following.values()) if following.backoff]
+        return max(0.0, min([delay, *asked]))
+
     def _drop_socket(self) -> None:
         if self._socket is not None:
             self._socket.close()
@@ -150,7 +173,7 @@ class ServerLink(Link):
 
     def _tell_lost(self, error: LinkError | None) -> None:
         for following in list(self._following.values()):
-            following.listener.on_lost(error)
+            following.lost(self._loop.time(), error)
 
     # -- out -----------------------------------------------------------------------------------
 
@@ -161,14 +184,30 @@ class ServerLink(Link):
         if self._socket is None:
             self._scheduled = False  # kept until there is a socket again
             return
+        wait = self._left_at + _FRAME_S - self._loop.time()
+        if wait > 0 and not self._urgent and len(self._out) < _FULL_FRAME:
+            self._wait_to_flush(wait)
+            return
         batch = self._drain()
         if not batch:
             return
+        self._left_at = self._loop.time()
         try:
             sent = self._socket.write_message(orjson.dumps(batch))
             sent.add_done_callback(_ignore_closed)
         except WebSocketClosedError:
             self._out.extendleft(reversed(batch))
+
+    def _wait_to_flush(self, wait_s: float) -> None:
+        """A lone message leaves at once; those of a stream fill a frame, unless something urgent takes them along."""
+        self._scheduled = False
+        if not self._later and self._out:
+            self._later = True
+            self._loop.call_later(wait_s, self._flush_later)
+
+    def _flush_later(self) -> None:
+        self._later = False
+        self._flush()
 
     def readable_dir(self) -> Path:
         """The engine's data directory, if this process sees the same one.

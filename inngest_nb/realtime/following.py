@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from inngest_nb.realtime.backoff import Backoff
+
 #: Where to begin: "now", "start", an offset, or {"us": microseconds since the epoch}.
 Place = str | int | dict[str, int]
 
@@ -52,3 +54,34 @@ class Source(Protocol):
     ) -> Followed:
         """Follow a channel, across reconnects."""
         ...
+
+
+class Shared(Source, Protocol):
+    """A connection of many, which is made again for all of them; each may have a pace of its own."""
+
+    def follow(
+        self,
+        channel: str,
+        topics: list[str] | None,
+        since: Place,
+        listener: Listener,
+        *,
+        epoch: int | None = None,
+        backoff: Backoff | None = None,
+    ) -> Followed:
+        """Follow a channel; when the connection breaks it is tried again for this one after the delays of `backoff`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """A `Source` whose followers return at a pace of their own."""
+
+    source: Shared
+    backoff: Backoff
+
+    def follow(
+        self, channel: str, topics: list[str] | None, since: Place, listener: Listener, *, epoch: int | None = None
+    ) -> Followed:
+        """Follow a channel, across reconnects."""
+        return self.source.follow(channel, topics, since, listener, epoch=epoch, backoff=self.backoff)

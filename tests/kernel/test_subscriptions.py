@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 import inngest_nb
 from inngest_nb import links
+from inngest_nb.links.server import ServerLink
 from tests.support.kernels import KernelServer
 from tests.support.waiting import until
 
@@ -98,3 +101,60 @@ def test_what_happens_to_the_connection_is_told(server: KernelServer, client: in
     assert told[-2:] == ["connecting", "open"]
     links.close_links()
     assert told[-1] == "end"
+
+
+def test_hooks_without_a_token_return_at_their_own_pace(server: KernelServer, client: inngest_nb.Inngest) -> None:
+    """One connection, two hooks: one that tries again and again, and one that waits for a second and a half."""
+    news = inngest_nb.realtime.channel("news", topics={"n": int})
+    quick = inngest_nb.use_realtime(news, reconnect_min_ms=20, reconnect_max_ms=100, client=client)
+    patient = inngest_nb.use_realtime(news, reconnect_min_ms=1_500, reconnect_max_ms=6_000, client=client)
+    seen: dict[str, list[tuple[float, str]]] = {"quick": [], "patient": []}
+    for name, hook in (("quick", quick), ("patient", patient)):
+        hook.observe(lambda change, name=name: seen[name].append((time.monotonic(), change.new)), "connection_status")
+    until(lambda: quick.connection_status == patient.connection_status == "open")
+    seen["quick"].clear()
+    seen["patient"].clear()
+    server.kill()
+    until(lambda: len([status for _, status in seen["quick"] if status == "connecting"]) >= 5)
+    server.start()
+    until(lambda: patient.connection_status == "open", within_s=30)
+    assert seen["quick"][-1][1] == "open"
+    assert [status for _, status in seen["patient"][:2]] == ["closed", "connecting"]
+    assert seen["patient"][1][0] - seen["patient"][0][0] > 1.4, "it waited"
+    client.realtime.publish_sync(news.n, 1)
+    for hook in (quick, patient):
+        until(lambda hook=hook: [message.data for message in hook.messages.all if message.kind == "data"] == [1])  # type: ignore[misc]
+    quick.close()
+    patient.close()
+
+
+def test_messages_of_a_stream_share_frames_and_a_lone_one_does_not_wait(
+    client: inngest_nb.Inngest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = client._link()
+    assert isinstance(link, ServerLink)
+    assert link._socket is not None
+    frames: list[bytes] = []
+    write = link._socket.write_message
+
+    def noted(frame: bytes) -> object:
+        frames.append(frame)
+        return write(frame)
+
+    monkeypatch.setattr(link._socket, "write_message", noted)
+    news = inngest_nb.realtime.channel("news", topics={"n": int})
+    subscription = client.realtime.subscribe(channel=news).ready()
+    frames.clear()
+    begun = time.monotonic()
+    for n in range(500):
+        link.post({"op": "publish", "channel": "news", "topic": "n", "data": str(n)})
+        while time.monotonic() < begun + n / 1000:
+            time.sleep(0)
+    assert [message.data for message in itertools.islice(subscription, 500)] == list(range(500))
+    took = time.monotonic() - begun
+    assert len(frames) <= took / 0.004 + 2, "at most one in four milliseconds"
+    frames.clear()
+    link.post({"op": "publish", "channel": "news", "topic": "n", "data": "0"})
+    link.call("extent", {"channel": "news"})  # urgent: takes along what waits
+    assert b'"publish"' in frames[0]
+    assert b'"extent"' in b"".join(frames)
