@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+from inngest_nb.engine import limits
 from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
 from inngest_nb.engine.journal.journal import SQL
@@ -25,6 +26,7 @@ from inngest_nb.protocol import ErrorInfo, Message
 GRACE_S = 3.0
 _MEMOS = ("completed", "timed_out", "failed")
 _PLACE = attrgetter("place")
+_AT_ONCE = 10  # runs whose rows are read together
 _HOST = socket.gethostname()
 
 
@@ -167,13 +169,19 @@ class Dispatch:
     async def _place_queued(self, fn_ids: list[str]) -> None:
         slices = Slices()
         for fn_id in fn_ids:
-            for run_id in list(self._queued.get(fn_id, ())):
+            queued = list(self._queued.get(fn_id, ()))
+            for first in range(0, len(queued), _AT_ONCE):
+                self._place_some(fn_id, queued[first : first + _AT_ONCE])
+                await slices.breathe()
+
+    def _place_some(self, fn_id: str, run_ids: list[str]) -> None:
+        with self._core.journal.at_hand([run_id for run_id in run_ids if run_id not in self._core.runs]):
+            for run_id in run_ids:
                 run = self._core.find(run_id)
                 if run is None or run.status in ENDED:
                     self._queued[fn_id].pop(run_id, None)
                 elif run.peer is None and run_id in self._queued[fn_id]:
                     self.place(run)
-                await slices.breathe()
 
     # -- leases --------------------------------------------------------------------------------
 
@@ -200,6 +208,8 @@ class Dispatch:
         retrying: dict[str, int] = {}
         late: list[Due] = []
         rows = [] if run.fresh else self._core.journal.steps(run.id)
+        if run.steps is None:
+            limits.take_stock(run, rows)
         if run.touched is None:  # it was read from the journal
             retell(self._core, run, rows)
         for row in rows:

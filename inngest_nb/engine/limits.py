@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from inngest_nb.durations import MAX_WAIT_MS
 from inngest_nb.engine.journal.journal import Journal
-from inngest_nb.engine.records import Run
+from inngest_nb.engine.records import Run, StepRow
 from inngest_nb.protocol import ErrorInfo, Message
 
 MAX_STEPS = 1000
 MAX_STATE_BYTES = 32 * 1024 * 1024
 
 
-def take_stock(run: Run, journal: Journal) -> None:
+def take_stock(run: Run, rows: list[StepRow]) -> None:
     """Count what the journal holds of a run that was under way before."""
-    rows = journal.steps(run.id)
     run.steps = len({row.hash for row in rows})
     run.state_bytes = sum(len(row.output or "") for row in rows)
 
@@ -21,7 +20,7 @@ def take_stock(run: Run, journal: Journal) -> None:
 def count(run: Run, message: Message, journal: Journal) -> ErrorInfo | None:
     """Add what a peer reports of a step to the run's account; the error that ends the run, if it is too much."""
     if run.steps is None:
-        take_stock(run, journal)
+        take_stock(run, journal.steps(run.id))
     steps = run.steps = (run.steps or 0) + (message.get("attempt", 0) == 0)
     run.state_bytes += len(message.get("output", ""))
     if steps > MAX_STEPS:

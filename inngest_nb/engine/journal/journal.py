@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from inngest_nb.engine.records import Run, StepRow, StoredEvent
 from inngest_nb.errors import JournalCorrupt
@@ -26,6 +29,7 @@ class Journal:
         self.path = path
         self.writer = self._open_writer(loop)
         self.reader = self._open_reader()
+        self._at_hand: dict[str, tuple[Run, list[StepRow]]] = {}
         self._check()
         self.writer.start()
         self.commit = self.writer.commit
@@ -83,22 +87,38 @@ class Journal:
 
     def run(self, run_id: str) -> Run | None:
         """A run as it was last written, with its events."""
-        row = self.reader.execute(SQL.run, (run_id,)).fetchone()
-        if row is None:
-            return None
-        first = event_of(row[3], row[19:])
-        more = [event_of(first.id, item) for item in self.rows(SQL.run_events, run_id)]
-        return Run(
-            id=row[0], fn_id=row[1], status=row[2], events=[first, *more], queued_at=row[5], started_at=row[6], ended_at=row[7],
-            attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11], forked_from=row[12],
-            forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17], keys=row[18], fresh=False, touched=None, steps=None,
-        )  # fmt: skip
+        known = self._at_hand.get(run_id)
+        return known[0] if known is not None else self._runs([run_id]).get(run_id)
 
     def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
         """The step rows of a run, in order of first mention, attempts in order."""
-        if step_hash is None:
-            return [StepRow(*row) for row in self.rows(SQL.steps_of_run, run_id)]
-        return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
+        if step_hash is not None:
+            return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
+        known = self._at_hand.get(run_id)
+        return known[1] if known is not None else self._steps([run_id]).get(run_id, [])
+
+    @contextlib.contextmanager
+    def at_hand(self, run_ids: list[str]) -> Iterator[None]:
+        """Inside, these runs and their steps need not be asked for one by one. Await nothing there: they would be out of date."""
+        steps = self._steps(run_ids)
+        self._at_hand = {run_id: (run, steps.get(run_id, [])) for run_id, run in self._runs(run_ids).items()}
+        try:
+            yield
+        finally:
+            self._at_hand = {}
+
+    def _runs(self, run_ids: list[str]) -> dict[str, Run]:
+        asked = orjson.dumps(run_ids).decode()
+        more: dict[str, list[tuple[Any, ...]]] = {}
+        for run_id, *event in self.rows(SQL.run_events, asked):
+            more.setdefault(run_id, []).append(tuple(event))
+        return {row[0]: _run_of(row, more.get(row[0], [])) for row in self.rows(SQL.runs, asked)}
+
+    def _steps(self, run_ids: list[str]) -> dict[str, list[StepRow]]:
+        found: dict[str, list[StepRow]] = {}
+        for run_id, *row in self.rows(SQL.steps_of_runs, orjson.dumps(run_ids).decode()):
+            found.setdefault(run_id, []).append(StepRow(*row))
+        return found
 
     def event(self, internal_id: str) -> StoredEvent:
         """One event."""
@@ -113,6 +133,16 @@ class Journal:
         """The id of the event accepted earlier under an idempotency key."""
         row = self.reader.execute(SQL.event_by_key, (key,)).fetchone()
         return None if row is None else str(row[0])
+
+
+def _run_of(row: tuple[Any, ...], more: list[tuple[Any, ...]]) -> Run:
+    first = event_of(row[3], row[19:])
+    return Run(
+        id=row[0], fn_id=row[1], status=row[2], events=[first, *(event_of(first.id, event) for event in more)], queued_at=row[5],
+        started_at=row[6], ended_at=row[7], attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11],
+        forked_from=row[12], forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17],
+        keys=row[18], fresh=False, touched=None, steps=None,
+    )  # fmt: skip
 
 
 def event_of(internal_id: str, row: tuple[Any, ...]) -> StoredEvent:

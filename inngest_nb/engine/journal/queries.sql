@@ -136,16 +136,18 @@ SELECT value FROM meta WHERE key = ?;
 -- functions: every registration
 SELECT config, paused FROM functions;
 
--- run: one run and its first event
+-- runs: some runs, each with its first event
 SELECT r.id, r.fn_id, r.status, r.event_id, r.event_name, r.queued_at, r.started_at, r.ended_at, r.attempt, r.wake_at, r.parent_run_id,
        r.parent_hash, r.forked_from, r.forked_at_step, r.output, r.error, r.reason, r.priority, r.keys, e.event_id, e.name, e.data, e.user, e.ts, e.v
-FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id = ?;
+FROM runs r JOIN events e ON e.id = r.event_id WHERE r.id IN (SELECT value FROM json_each(?));
 
--- run_events: the further events of a batch, in order
-SELECT e.event_id, e.name, e.data, e.user, e.ts, e.v FROM run_events r JOIN events e ON e.id = r.event_id WHERE r.run_id = ? ORDER BY r.position;
+-- run_events: the further events of their batches, in order
+SELECT r.run_id, e.event_id, e.name, e.data, e.user, e.ts, e.v FROM run_events r JOIN events e ON e.id = r.event_id
+WHERE r.run_id IN (SELECT value FROM json_each(?)) ORDER BY r.run_id, r.position;
 
--- steps_of_run: everything remembered of a run's steps
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq FROM steps WHERE run_id = ? ORDER BY idx, attempt;
+-- steps_of_runs: everything remembered of the steps of some runs
+SELECT run_id, hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq FROM steps
+WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, idx, attempt;
 
 -- attempts_of_step: one step, all attempts
 SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, opts, output, error, retry_at, code_hash, seq FROM steps WHERE run_id = ? AND hash = ? ORDER BY attempt;
