@@ -149,7 +149,8 @@ def _columns() -> str:
     for table, columns in tables.TABLES.items():
         parts.append(f"### `{table}`\n\n| column | dtype | holds |\n|---|---|---|")
         for column in columns:
-            holds = " ".join(f"`{choice}`" for choice in column.choices) or ("JSON" if column.kind == "json" else "")
+            holds = " ".join(f"`{choice}`" for choice in column.choices) or column.says
+            holds = holds or ("JSON" if column.kind == "json" else "")
             parts[-1] += f"\n| `{column.name}` | {DTYPES[column.kind]} | {holds} |"
     return "\n\n".join(parts)
 
