@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from benchmarks import history as benchmark
 from inngest_nb.history import History
 from tests.unit import history_store as store
 from tests.unit.history_store import T0
@@ -46,7 +51,28 @@ def test_a_run_s_messages_come_in_the_order_of_their_offsets(
     every = History(tmp_path).messages(kind="data")
     expected = every[every.run_id.isin(["ab", "cd"]) & every.channel.isin(["c1", "c2"])]
     found = History(tmp_path).messages(run_id=["ab", "cd"], channel=["c2", "c1"], kind="data")
-    assert found[places].values.tolist() == expected[places].values.tolist() != []
+    assert found[places].to_numpy().tolist() == expected[places].to_numpy().tolist() != []
+
+
+def test_a_log_costs_much_less_than_pandas_takes_for_its_bare_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processor time, which other programs do not change much; `python -m benchmarks history` has a million and the clock."""
+    monkeypatch.setattr(benchmark, "CHANNELS", 20)
+    benchmark._fill(tmp_path)
+
+    def bare() -> int:
+        with contextlib.closing(sqlite3.connect(tmp_path / "messages.db")) as connection:
+            return len(pd.read_sql(benchmark._SQL, connection))
+
+    def took(read: Callable[[], int]) -> float:
+        began = time.process_time()
+        assert read() == 20 * benchmark.PER_CHANNEL
+        return time.process_time() - began
+
+    ours, theirs = (min(took(read) for _ in range(3)) for read in (lambda: len(History(tmp_path).messages()), bare))
+    print(f"{ours:.2f} s, pandas.read_sql {theirs:.2f} s")  # noqa: T201  # see with -rP
+    assert ours * 1.5 < theirs
 
 
 def _write(log: sqlite3.Connection, rng: random.Random) -> list[tuple[Any, ...]]:
