@@ -43,6 +43,8 @@ const PLACE = "inngest_nb.place/1";
 const HEALTH_EVERY_MS = 5000;
 const LISTS_EVERY_MS = 15_000;
 const SOON_MS = 1000;
+/** The lists behind the rail come after the rows that the reader looks at. */
+const AFTER_ROWS_MS = 150;
 const STARTING = "engine_starting";
 const UNREACHABLE: Trouble = { code: "unreachable", sentence: "It may have stopped, or the way to it is cut. Nothing here is live until it answers." };
 const FORBIDDEN = 403;
@@ -71,7 +73,7 @@ export class PageController extends Controller<PageState> {
     });
     this.own(listen(env, { channel: "$runs", topics: null, since: "now" }, { messages: () => this.later(), gap: () => this.later() }));
     this.every(HEALTH_EVERY_MS, () => this.health());
-    this.every(LISTS_EVERY_MS, () => this.lists());
+    this.every(LISTS_EVERY_MS, () => this.lists(), env.still ? 0 : AFTER_ROWS_MS);
   }
 
   update(change: Partial<PageState>): void {
@@ -135,8 +137,12 @@ export class PageController extends Controller<PageState> {
     }, SOON_MS);
   }
 
-  private every(ms: number, act: () => Promise<void>): void {
-    void act();
+  private every(ms: number, act: () => Promise<void>, first = 0): void {
+    if (first === 0) void act();
+    else {
+      const begin = setTimeout(() => void act(), first);
+      this.own(() => clearTimeout(begin));
+    }
     const id = setInterval(() => {
       if (!document.hidden) void act();
     }, ms);

@@ -56,6 +56,22 @@ export function useWidth(ref: { current: HTMLElement | null }): number {
   return width;
 }
 
+/** Whether an element is at most so wide; drawn anew only when that changes. */
+export function useNarrow(ref: { current: HTMLElement | null }, most: number): boolean {
+  const [narrow, setNarrow] = useState(false);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return undefined;
+    const measure = (): void => setNarrow(element.clientWidth > 0 && element.clientWidth <= most);
+    measure();
+    if (typeof ResizeObserver === "undefined") return undefined;
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [ref, most]);
+  return narrow;
+}
+
 /** Runs something every frame while active; once a second for those who prefer less motion. */
 export function useFrames(active: boolean, draw: () => void): void {
   const latest = useRef(draw);

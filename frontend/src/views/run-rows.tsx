@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Order } from "../state/runquery";
 import { fresh } from "../state/runlist";
 import type { Connection } from "./env";
-import { useWidth } from "./hooks";
+import { useNarrow } from "./hooks";
 import { Icon } from "./icons";
 import { RunRow } from "./run-row";
 import type { RunTableController } from "./run-table-controller";
@@ -13,6 +13,7 @@ import { RunTimeline } from "./timeline";
 
 const MOST_ROWS = 12;
 const OVERSCAN = 8;
+const FEW = 2;
 const NARROW_PX = 560;
 
 const COLUMNS: readonly [Order | null, string, string][] = [
@@ -31,16 +32,16 @@ export interface RowsProps {
 export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsProps): JSX.Element {
   const { list, query } = controller.state;
   const box = useRef<HTMLDivElement>(null);
-  const width = useWidth(box);
-  const row = width > 0 && width <= NARROW_PX ? 56 : 34;
+  const row = useNarrow(box, NARROW_PX) ? 56 : 34;
   const [scroll, setScroll] = useState(0);
   const panel = usePanel(controller);
   const height = list.total * row + panel.height;
   const visible = Math.min(height, rows * row + panel.height);
   const above = panel.place < 0 ? Infinity : (panel.place + 1) * row;
   const placeAt = (y: number): number => Math.floor((y <= above ? y : Math.max(above, y - panel.height)) / row);
-  const from = Math.max(0, placeAt(scroll) - OVERSCAN);
-  const to = Math.min(list.total, placeAt(scroll + visible) + 1 + OVERSCAN);
+  const overscan = scroll > 0 ? OVERSCAN : FEW; // who has not scrolled sees the first rows the sooner
+  const from = Math.max(0, placeAt(scroll) - overscan);
+  const to = Math.min(list.total, placeAt(scroll + visible) + 1 + overscan);
   useLayoutEffect(() => {
     if (box.current) box.current.scrollTop = 0; // other runs: from their beginning, before it is noted where the reader is
     setScroll(0);
