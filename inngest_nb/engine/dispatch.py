@@ -14,7 +14,7 @@ import orjson
 from inngest_nb.engine import limits
 from inngest_nb.engine.admission import slots_of
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.journal.journal import SQL
+from inngest_nb.engine.journal.journal import READ_TOGETHER, SQL
 from inngest_nb.engine.peers import Peer
 from inngest_nb.engine.records import ENDED, Run
 from inngest_nb.engine.retelling import retell
@@ -26,7 +26,6 @@ from inngest_nb.protocol import ErrorInfo, Message
 GRACE_S = 3.0
 _MEMOS = ("completed", "timed_out", "failed")
 _PLACE = attrgetter("place")
-_AT_ONCE = 10  # runs whose rows are read together
 _HOST = socket.gethostname()
 
 
@@ -170,8 +169,8 @@ class Dispatch:
         slices = Slices()
         for fn_id in fn_ids:
             queued = list(self._queued.get(fn_id, ()))
-            for first in range(0, len(queued), _AT_ONCE):
-                self._place_some(fn_id, queued[first : first + _AT_ONCE])
+            for first in range(0, len(queued), READ_TOGETHER):
+                self._place_some(fn_id, queued[first : first + READ_TOGETHER])
                 await slices.breathe()
 
     def _place_some(self, fn_id: str, run_ids: list[str]) -> None:

@@ -251,8 +251,7 @@ class Intake:
             for wait in plan.claims:
                 if is_cancel(wait):
                     self._core.lifetime.matched(wait, plan.event)
-                else:
-                    self._core.waiting.matched(wait)
+            self._core.waiting.matched([wait for wait in plan.claims if not is_cancel(wait)])
 
     def withdraw(self, plan: Plan) -> None:
         """What was planned is not to be: its commit failed, or nothing came of it."""

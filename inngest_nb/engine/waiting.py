@@ -10,11 +10,12 @@ import orjson
 
 from inngest_nb.engine import internal_events, limits
 from inngest_nb.engine.core import Core
-from inngest_nb.engine.journal.journal import SQL, add_wait_step, end_wait
+from inngest_nb.engine.journal.journal import READ_TOGETHER, SQL, add_wait_step, end_wait
 from inngest_nb.engine.lifecycle import ms, wait_extra
 from inngest_nb.engine.lookback import earlier_match
 from inngest_nb.engine.plan import Plan
 from inngest_nb.engine.records import ENDED, Run, StepRow, dense, step_row
+from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.timers import Due
 from inngest_nb.engine.waits import OpenWait, WaitId
 from inngest_nb.errors import ExpressionError
@@ -205,9 +206,19 @@ class Waiting:
             return
         self._core.spawn(self._over(wait, writes))
 
-    def matched(self, wait: OpenWait) -> None:
-        """An event, now in the journal, has ended a wait."""
-        self._core.spawn(self._over(wait.id, []))
+    def matched(self, waits: list[OpenWait]) -> None:
+        """An event, now in the journal, has ended waits; their runs are read some at a time."""
+        if waits:
+            self._core.spawn(self._all_over([wait.id for wait in waits]))
+
+    async def _all_over(self, waits: list[WaitId]) -> None:
+        slices = Slices()
+        for first in range(0, len(waits), READ_TOGETHER):
+            some = waits[first : first + READ_TOGETHER]
+            with self._core.journal.at_hand([run_id for run_id, _ in some if run_id not in self._core.runs]):
+                for wait in some:
+                    self._is_over(wait)
+            await slices.breathe()
 
     def plan_answer(self, child: Run) -> list[Write]:
         """What the end of an invoked run means to the step that waits for it."""
@@ -241,9 +252,12 @@ class Waiting:
         self._core.spawn(self._over((child.parent_run_id or "", child.parent_hash or ""), []))
 
     async def _over(self, wait: WaitId, writes: list[Write]) -> None:
-        run_id, step_hash = wait
         if writes:
             await self._core.journal.persist(writes)
+        self._is_over(wait)
+
+    def _is_over(self, wait: WaitId) -> None:
+        run_id, step_hash = wait
         run = self._core.find(run_id)
         if run is None or run.status in ENDED:
             return

@@ -19,6 +19,7 @@ from inngest_nb.store import Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
 
 SQL = load_queries("inngest_nb.engine.journal")
+READ_TOGETHER = 10  # runs, where there are many
 _PLACES_OF_A_START = 1 << 40  # more ends than a process can write
 
 
@@ -92,10 +93,12 @@ class Journal:
 
     def steps(self, run_id: str, step_hash: str | None = None) -> list[StepRow]:
         """The step rows of a run, in order of first mention, attempts in order."""
-        if step_hash is not None:
-            return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
         known = self._at_hand.get(run_id)
-        return known[1] if known is not None else self._steps([run_id]).get(run_id, [])
+        if step_hash is None:
+            return known[1] if known is not None else self._steps([run_id]).get(run_id, [])
+        if known is not None:
+            return [row for row in known[1] if row.hash == step_hash]
+        return [StepRow(*row) for row in self.rows(SQL.attempts_of_step, run_id, step_hash)]
 
     @contextlib.contextmanager
     def at_hand(self, run_ids: list[str]) -> Iterator[None]:
