@@ -51,6 +51,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "history": _in_child("benchmarks.history", _history),
     "realtime": _in_child("benchmarks.realtime"),
     "views": _in_child("benchmarks.views"),
+    "browser": _in_child("benchmarks.browser"),
     "lists": _in_child("benchmarks.lists"),
 }
 

@@ -1,12 +1,10 @@
-"""What a person sees: from publish to the document, from a cell to a live view, from a click to the run that goes on.
-
-`python -m benchmarks.browser` measures in a real JupyterLab with Chromium and writes benchmarks/results/browser.json.
-"""
+"""What a person sees, in a real JupyterLab with Chromium: from publish to the document, a burst, from a cell to a live view, from a click to the run that goes on."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +12,15 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.measure import quantiles
+from benchmarks.measure import quantiles, report
 from tests.browser.conftest import make_server
 from tests.browser.notebook import Notebook, write_notebook
 from tests.support import chromium
 from tests.support.llm import ScriptedModel
 
-RESULT = Path(__file__).parent / "results" / "browser.json"
 RATES = (50, 500)
 SECONDS = 4
+BURST, BURST_RATE = 100_000, 10_000
 VIEWS = 9
 CLICKS = 12
 
@@ -44,6 +42,13 @@ async def publish(lane, rate, count):
         await asyncio.sleep(max(0, began + i / rate - time.perf_counter()))
         await client.realtime.publish(ref, {"token": "token "})
 
+async def burst(lane, rate, count):
+    ref, began = Lane(lane=lane).tokens, time.perf_counter()
+    for first in range(0, count, 100):
+        await asyncio.sleep(max(0, began + first / rate - time.perf_counter()))
+        await asyncio.gather(*(client.realtime.publish(ref, {"token": f"{n} " if n % 50 else f"{n}\\n\\n"}) for n in range(first, first + 100)))
+    print(time.perf_counter() - began)
+
 @client.create_function(fn_id="ask", trigger=nb.TriggerEvent(event="bench/ask"))
 async def ask(ctx: nb.Context) -> None:
     key = await ctx.step.run("mint", lambda: str(uuid.uuid4()))
@@ -56,6 +61,7 @@ CLOCK = "const clock = (since => () => performance.now() + since)(Date.now() - p
 PROBE = (
     f"() => {{ {CLOCK} window.__latencies = []; window.__inbProbe = m => window.__latencies.push(clock() - m.at); }}"
 )
+SHOWN = "[...document.querySelector('.inb-live.inb-stream .inb-text').children].map(p => p.textContent).join(' ')"
 NOTE_CLICKS = f"""() => {{
   {CLOCK}
   if (!window.__clicks) document.addEventListener('click', () => window.__clicks.push(clock()), true);
@@ -77,6 +83,8 @@ TIME_TO_LIVE = """async channel => {
 @contextmanager
 def notebook() -> Iterator[Notebook]:
     """A notebook with the definitions, open in JupyterLab."""
+    if chromium.find() is None:
+        raise SystemExit("no Chromium on this machine: install it, or name one in CHROMIUM")
     with (
         tempfile.TemporaryDirectory(prefix="bench-browser-") as scratch,
         ScriptedModel(Path(scratch) / "requests.jsonl") as model,
@@ -102,6 +110,26 @@ def publish_to_document(book: Notebook, rate: int) -> dict[str, float]:
     book.until("count => window.__latencies.length >= count", count)
     latencies: list[float] = book.page.evaluate("window.__latencies")
     return quantiles([latency / 1e3 for latency in latencies]) | {"messages": len(latencies)}
+
+
+def burst(book: Notebook) -> dict[str, float]:
+    """Numbers as fast as they go: the text that the view has in the end says which are missing and which came twice."""
+    book.run_source(1, "display(nb.TokenStream(Lane(lane='burst'), topics=['tokens']))")
+    book.wait_for_connection("stream", "live")
+    book.page.evaluate(PROBE)
+    began = time.perf_counter()
+    finish = book.start(2, f"await burst('burst', {BURST_RATE}, {BURST})")
+    book.until("count => window.__latencies.length >= count", BURST, limit_ms=120_000)
+    shown_s = time.perf_counter() - began
+    finish()
+    numbers = [int(word) for word in book.page.evaluate(SHOWN).split()]
+    return {
+        "messages_per_s": round(BURST / float(book.printed(2))),
+        "shown_s": round(shown_s, 2),
+        "lost": BURST - len(set(numbers)),
+        "twice": len(numbers) - len(set(numbers)),
+        "in_order": numbers == sorted(numbers),
+    }
 
 
 def cell_to_live_view(book: Notebook) -> dict[str, float]:
@@ -155,6 +183,7 @@ def main() -> dict[str, Any]:
     with notebook() as book:
         return {
             "publish_to_document": {f"{rate}/s": publish_to_document(book, rate) for rate in RATES},
+            "burst": burst(book),
             "cell_to_live_view": cell_to_live_view(book),
             "click_to_next_step": {
                 "kernel idle": click_to_next_step(book, busy=False),
@@ -164,7 +193,4 @@ def main() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    figures = main()
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(figures, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    report(main())

@@ -17,6 +17,7 @@ const TAGS = new Map<number, string>([
   [smd.TABLE_ROW, "tr"], [smd.TABLE_CELL, "td"], [smd.EQUATION_BLOCK, "code"], [smd.EQUATION_INLINE, "code"],
 ]);
 
+const LONG_TEXT = 4096;
 const BLOCKS = new Set<number>([smd.CODE_BLOCK, smd.CODE_FENCE, smd.EQUATION_BLOCK]);
 /** Held back text that is shown as it is: letters, digits and marks that mean nothing in Markdown here. */
 const PLAIN = /^[^\n*_`~[\]()!#>|\\$<+=-]*$/;
@@ -62,8 +63,12 @@ function endToken({ stack }: Nodes): void {
   if (ended?.parentElement?.matches("pre.inb-code")) highlight(ended);
 }
 
+/** Pieces of a token each would make a long text slow to lay out. */
 function addText({ stack }: Nodes, text: string): void {
-  stack.at(-1)?.appendChild(document.createTextNode(text));
+  const parent = stack.at(-1);
+  const last = parent?.lastChild;
+  if (last?.nodeType === Node.TEXT_NODE && (last as Text).length < LONG_TEXT) (last as Text).appendData(text);
+  else parent?.appendChild(document.createTextNode(text));
 }
 
 function setAttribute({ stack }: Nodes, type: number, value: string): void {

@@ -1,7 +1,6 @@
 /** A scroller that follows its tail only while the reader is there, and never pulls anybody down. */
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { useWidth } from "./hooks";
 import { Icon } from "./icons";
 import * as format from "../format";
 
@@ -16,6 +15,7 @@ export interface FollowProps {
 
 export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const programmatic = useRef(-1);
   const [left, setLeft] = useState<number | null>(null);
   const toTail = (): void => {
@@ -24,12 +24,19 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     box.scrollTop = box.scrollHeight;
     programmatic.current = box.scrollTop;
   };
-  useWidth(ref); // a narrower card has a longer text, whose tail is elsewhere
+  // Asked right after a change, the browser would lay out the whole text once more; here it just has.
   useLayoutEffect(() => {
-    const box = ref.current;
-    if (left === null) toTail();
-    box?.classList.toggle("over", box.scrollHeight > box.clientHeight + 1);
-  });
+    const laidOut = (): void => {
+      if (left === null) toTail();
+      ref.current?.classList.toggle("over", ref.current.scrollHeight > ref.current.clientHeight + 1);
+    };
+    laidOut();
+    if (typeof ResizeObserver === "undefined" || !ref.current || !content.current) return undefined;
+    const observer = new ResizeObserver(laidOut);
+    observer.observe(ref.current);
+    observer.observe(content.current);
+    return () => observer.disconnect();
+  }, [left === null]);
   const scrolled = (): void => {
     const box = ref.current;
     if (!box || box.scrollTop === programmatic.current) return;
@@ -46,7 +53,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
       <div ref={ref} class="inb-scroll" tabIndex={0} role="group" aria-label="Text" onScroll={scrolled}
         onPointerDown={(event) => freeHeight(event, ref.current)}
         onKeyDown={(event) => event.key === "End" && follow()}>
-        {children}
+        <div ref={content}>{children}</div>
       </div>
       {left !== null && <JumpButton below={tokens - left} onClick={follow} />}
     </div>
