@@ -129,6 +129,7 @@ class Trimmer:
         if most is None or await self._used() <= most:
             return
         while await self._used() > most * _ENOUGH:
+            self._slice = min(self._slice, _SLICE // 2)  # not far more than is needed
             if not await self._cut_oldest(before=_EVER, slices=1):
                 return
 
