@@ -22,6 +22,14 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+ROUNDS = 5
+
+
+def typical(rates: Sequence[int]) -> int:
+    """The median of what was measured in several rounds: all contenders are asked so."""
+    return int(statistics.median(rates))
+
+
 def in_child(module: str, *arguments: str, python: str = sys.executable, timeout: float = 300) -> dict[str, Any]:
     """Run `python -m module` in an empty directory; its last line is a JSON object."""
     here = str(Path(__file__).resolve().parents[1])
