@@ -20,10 +20,11 @@ from inngest_nb.errors import JournalCorrupt, PayloadError
 from inngest_nb.hub.blocks import BLOCK_BYTES, Blocks
 from inngest_nb.hub.browse import Browse
 from inngest_nb.hub.feed import Feed, FeedSubscription
-from inngest_nb.hub.log import ENTRY_BYTES, OF_THE_ENGINE, ChannelLog, Entry, Publish
+from inngest_nb.hub.log import OF_THE_ENGINE, ChannelLog, Entry, Publish
+from inngest_nb.hub.rows import entries, in_bounds
 from inngest_nb.hub.subscription import Encode, Since, Subscription, as_is
 from inngest_nb.hub.trimmer import Trimmer
-from inngest_nb.packs import Unpacked, is_pack, pack, unpack
+from inngest_nb.packs import pack
 from inngest_nb.retention import Retention
 from inngest_nb.store import Reader, Write, Writer, connect_reader, load_queries
 from inngest_nb.store.database import explain, find_damage
@@ -297,14 +298,14 @@ class Hub:
     async def read(self, log: ChannelLog, start: int, limit: int, most_bytes: int = BLOCK_BYTES) -> list[Entry]:
         """Up to `limit` messages of a log from disk, fewer where they are large."""
         about = (log.id, start, limit)
-        rows = await self._behind.ask(lambda disk: _in_bounds(disk.execute(_SQL.read, about), most_bytes))
-        return _entries(log.name, rows, start)[:limit]
+        rows = await self._behind.ask(lambda disk: in_bounds(disk.execute(_SQL.read, about), most_bytes))
+        return entries(log.name, rows, start)[:limit]
 
     def steps_told(self, run_id: str) -> set[tuple[str, int, str]]:
         """(hash, attempt, status) of what the log of a run says about its steps."""
         log = self.log(run_id)
         rows = self._reader.execute(_SQL.read, (log.id, log.first, _EVERYTHING))
-        states = (orjson.loads(entry.publish.data) for entry in _entries(run_id, rows) if entry.publish.kind == "step")
+        states = (orjson.loads(entry.publish.data) for entry in entries(run_id, rows) if entry.publish.kind == "step")
         return {(state["hash"], state["attempt"], state["status"]) for state in states}
 
     def has(self, channel: str, topic: str, created_at: int) -> bool:
@@ -316,7 +317,7 @@ class Hub:
     def offset_at(self, log: ChannelLog, us: int) -> int:
         """The first offset published at or after a time."""
         rows = self._reader.execute(_SQL.read_since, (log.id, us)).fetchall()
-        return next((e.offset for e in _entries(log.name, rows) if e.publish.created_at >= us), log.next)
+        return next((e.offset for e in entries(log.name, rows) if e.publish.created_at >= us), log.next)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -382,34 +383,6 @@ class Hub:
         await self._behind.close()
         await self._writer.close()
         self._reader.close()
-
-
-def _in_bounds(rows: Iterable[tuple[Any, ...]], most_bytes: int) -> list[tuple[Any, ...]]:
-    taken: list[tuple[Any, ...]] = []
-    size = 0
-    for row in rows:
-        size += len(row[2]) + ENTRY_BYTES
-        if size > most_bytes and taken:
-            break
-        taken.append(row)
-    return taken
-
-
-def _entries(channel: str, rows: Iterable[tuple[Any, ...]], start: int = 0) -> list[Entry]:
-    """The messages in rows of a log, from an offset on."""
-    entries: list[Entry] = []
-    for offset, *fields in rows:
-        publish = Publish(channel, *fields)
-        if is_pack(publish.attempt):
-            entries += (_entry(publish, one) for one in unpack(offset, publish.data) if one.offset >= start)
-        else:
-            entries.append(Entry(offset, publish))
-    return entries
-
-
-def _entry(packed: Publish, one: Unpacked) -> Entry:
-    offset, data, step_id, attempt, created_at = one
-    return Entry(offset, packed._replace(data=data, step_id=step_id, attempt=attempt, created_at=created_at))
 
 
 def _finish(future: asyncio.Future[None]) -> None:

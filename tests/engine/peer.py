@@ -14,6 +14,7 @@ from inngest_nb.clock import Clock
 from inngest_nb.engine.engine import Engine
 from inngest_nb.engine.session import Session
 from inngest_nb.hub import hub as hub_module
+from inngest_nb.hub.rows import entries
 from inngest_nb.protocol import FunctionConfig, Message
 from inngest_nb.stephash import step_hash
 
@@ -202,10 +203,10 @@ def log_of(engine: Engine, channel: str) -> list[dict[str, Any]]:
     """The messages of a channel that are on disk."""
     hub = engine.core.hub
     rows = hub._reader.execute(hub_module._SQL.read, (hub.log(channel).id, 0, 100_000)).fetchall()
-    entries = hub_module._entries(channel, rows)
+    found = entries(channel, rows)
     names = ("topic", "kind", "run_id", "fn_id", "step_id", "attempt", "created_at")
     return [
         {"offset": entry.offset, "data": orjson.loads(entry.publish.data)}
         | {name: getattr(entry.publish, name) for name in names}
-        for entry in entries
+        for entry in found
     ]
