@@ -94,7 +94,8 @@ class Lifecycle:
     """Publishes the lifecycle of runs on their own channels and on those they touched."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
-        self._hub, self._clock, self.begun = hub, clock, clock.now()
+        self._hub, self._clock = hub, clock
+        self.first_id = ""  # ids from here on are of this engine
         self.retold: set[str] = set()  # runs of an earlier engine whose logs have been completed
         self.runs = hub.feed(RUNS_CHANNEL)
 

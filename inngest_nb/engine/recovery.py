@@ -19,6 +19,7 @@ def take_up(core: Core) -> None:
     ((newest,),) = core.journal.rows(SQL.newest_id)
     if newest is not None:  # the clock may have been set back since
         core.clock.after(newest)
+    core.lifecycle.first_id = core.clock.ulid()
     for config, paused in core.journal.rows(SQL.functions):
         function = from_config(orjson.loads(config), paused=bool(paused))
         core.functions.put(function)

@@ -16,12 +16,11 @@ def retell(core: Core, run: Run, rows: list[StepRow]) -> None:
 
 def tell_lost_steps(core: Core, run: Run, rows: list[StepRow]) -> None:
     """Tell what the engine before this one kept of steps and had no time to tell, once."""
-    if not rows or run.queued_at >= core.lifecycle.begun or run.id in core.lifecycle.retold:
+    if not rows or run.id > core.lifecycle.first_id or run.id in core.lifecycle.retold:
         return
     core.lifecycle.retold.add(run.id)
     told, function = core.hub.steps_told(run.id), core.functions.get(run.fn_id)
     for row in rows:
-        at = row.started_at if row.ended_at is None else row.ended_at
-        if at < core.lifecycle.begun and (row.hash, row.attempt, row.status) not in told:
+        if (row.seq or 0) < core.journal.first_place and (row.hash, row.attempt, row.status) not in told:
             about = next(iter(core.journal.rows(SQL.wait_of_step, run.id, row.hash)), None)
             core.lifecycle.step_changed(run, row, function, **({} if about is None else wait_extra(about)))

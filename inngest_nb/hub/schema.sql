@@ -19,7 +19,7 @@ CREATE TABLE messages (
   run_id TEXT,
   fn_id TEXT,
   step_id TEXT,
-  attempt INTEGER,
+  attempt INTEGER,                  -- below zero: the row holds so many messages about steps, data is [[created_at, state], …]
   created_at INTEGER NOT NULL,
   key TEXT,
   metadata TEXT,

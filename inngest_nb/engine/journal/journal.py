@@ -38,7 +38,8 @@ class Journal:
         self.submit = self.writer.submit
         self.keep = self.writer.keep
         starts = int(self.meta("starts") or 0) + 1
-        self.places = itertools.count(starts * _PLACES_OF_A_START)  # for what ends, in the order of its ending
+        self.first_place = starts * _PLACES_OF_A_START
+        self.places = itertools.count(self.first_place)  # for what ends, in the order of its ending
         self.moment = self.meta("clock")  # the newest that was written, or is about to be
         self.keep([(SQL.set_meta, ("clean", "0")), (SQL.set_meta, ("starts", str(starts)))])
 
