@@ -67,11 +67,11 @@ REPLAYED = [case for case in CASES if case not in EXPERIMENTS]
 class Replay:
     """One case against a running server."""
 
-    def __init__(self, client: Client, host: EngineHost, case: str) -> None:
+    def __init__(self, client: Client, host: EngineHost, case: str, cases: dict[str, dict[str, Any]] = CASES) -> None:
         self.client, self.host, self.case = client, host, case
         self.comparison = Comparison()
         self.tokens: dict[str, str] = {}
-        self.exchanges = CASES[case]["exchanges"]
+        self.exchanges = cases[case]["exchanges"]
         self.sockets: list[RawSocket] = []
 
     # -- tokens ----------------------------------------------------------------------------------
