@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inngest_nb.hub.hub import Hub
 
 #: Of a batch, so that neither a frame nor what waits for a slow peer is large; one message may be larger.
-BATCH = 256
+FIRST_BATCH, BATCH = 32, 256  # small at first: who is cut off again and again gets on all the same
 BATCH_BYTES = 262_144
 
 
@@ -64,6 +64,7 @@ class Subscription:
         self._hub, self.log, self._encode = hub, log, encode
         self.topics = None if topics is None else frozenset(topics)
         self.cursor, self._known = self._start(since, epoch)
+        self._at_once = FIRST_BATCH
         log.readers += 1
 
     def _start(self, since: Since, epoch: int | None) -> tuple[int, int | None]:
@@ -90,7 +91,7 @@ class Subscription:
         while self._known is None and self.log.first <= self.cursor >= self.log.visible:
             await self._wait()
 
-    async def next_batch(self, limit: int = BATCH) -> Batch:
+    async def next_batch(self, limit: int | None = None) -> Batch:
         """Wait for messages and return them; with a topic filter the batch may be empty and still move the cursor."""
         log = self.log
         if self._known is not None:
@@ -101,6 +102,8 @@ class Subscription:
         await self.wait()
         if self.cursor < log.first:
             return self._skip_trimmed()
+        if limit is None:
+            limit, self._at_once = self._at_once, min(2 * self._at_once, BATCH)
         if self.cursor >= log.tail_first:
             entries = _bounded(log.from_tail(self.cursor, limit))
             self.cursor += len(entries)
