@@ -14,7 +14,7 @@ class Event(pydantic.BaseModel):
     An event that a handler gets always has an `id` and a `ts`. Unknown fields are ignored, as in Inngest's SDK.
     """
 
-    model_config = pydantic.ConfigDict(strict=True, defer_build=True)
+    model_config = pydantic.ConfigDict(strict=True)
 
     name: str
     data: Mapping[str, Any] = {}

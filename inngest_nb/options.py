@@ -32,9 +32,7 @@ Span = Annotated[Duration, _Span(), pydantic.PlainSerializer(to_wire, return_typ
 
 
 class _Option(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True
-    )
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
     def spans(self) -> Iterator[tuple[str, Duration]]:
         """Every duration that is set, with the name of its field."""

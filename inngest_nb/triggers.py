@@ -12,7 +12,7 @@ _SEPARATORS = "/."
 
 
 class _Trigger(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TriggerEvent(_Trigger):

@@ -41,7 +41,7 @@ class Opcode(enum.Enum):
 class SendEventsResult(pydantic.BaseModel):
     """How a send went: the ids of the accepted events, and why the rest was not."""
 
-    model_config = pydantic.ConfigDict(strict=True, defer_build=True)
+    model_config = pydantic.ConfigDict(strict=True)
 
     error: str | None = None
     ids: list[str] = pydantic.Field(default_factory=list)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from inngest_nb.errors import InngestError
+from inngest_nb.errors import InngestError, JournalUnavailable
 from inngest_nb.hub import Batch, FeedSubscription, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
@@ -97,7 +97,8 @@ class Subscriptions:
                 if self._coalesce_s and batch.next >= subscription.visible:
                     await asyncio.sleep(max(0.0, self._coalesce_s - (loop.time() - began)))
         except (sqlite3.Error, InngestError) as exc:
-            _log.exception("reading channel %r", log.name)
+            if not isinstance(exc, JournalUnavailable):
+                _log.exception("reading channel %r", log.name)
             await self._say({"op": "error", "id": name, "error": f"channel {log.name!r} cannot be read: {exc}"})
         finally:
             subscription.close()

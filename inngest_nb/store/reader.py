@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from inngest_nb.errors import JournalUnavailable
+
 T = TypeVar("T")
 
 
@@ -21,6 +23,7 @@ class Reader:
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inngest-nb reader")
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
@@ -32,6 +35,8 @@ class Reader:
         return await self.ask(lambda connection: connection.execute(statement, about).fetchall())
 
     def _answer(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:  # whoever still follows something must not open the file again
+            raise JournalUnavailable("the engine has been stopped, and its files are closed")
         if self._connection is None:
             self._connection = self._connect()
         return question(self._connection)
@@ -51,6 +56,7 @@ class Reader:
         return await asyncio.wrap_future(coming)
 
     def _disconnect(self) -> None:
+        self._closed = True
         if self._connection is not None:
             self._connection.close()
         self._connection = None

@@ -140,7 +140,7 @@ def test_a_slow_reader_of_a_socket_loses_nothing(client: inngest_nb.Inngest, fre
     publish(client, -1)
     (inbox,) = subscription._inboxes
     until(lambda: len(inbox._items) >= 1_024, within_s=LIMIT_S)
-    assert len(inbox._items) < 1_024 + 2 * 256  # no more than the frames that were under way
+    assert len(inbox._items) < 2_048  # what had been sent before it was asked to stop
     assert take(iter(subscription), count + 1) == [*range(count), -1]
     subscription.close()
 

@@ -22,12 +22,13 @@ from tests.server.clients import Client, worker
 
 GO = {"name": "app/go", "data": {}}
 THREADS = "inngest-nb"
+OF_THE_PROCESS = {"inngest-nb hooks", "inngest-nb subscriptions"}
 
 
 def our_threads() -> list[str]:
-    """Names of the threads of this package that run; but that of hooks, which lives as long as the process."""
+    """Names of the threads of this package that run; but those of subscribers, which live as long as the process."""
     names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name.startswith(THREADS) and name != "inngest-nb hooks"]
+    return [name for name in names if name.startswith(THREADS) and name not in OF_THE_PROCESS]
 
 
 def open_files(folder: Path) -> list[str]:

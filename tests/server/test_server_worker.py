@@ -129,13 +129,16 @@ async def test_a_message_that_is_too_large_costs_only_itself(client: Client) -> 
     socket = await worker(client, function())
     large = {"op": "publish", "channel": "chat", "topic": "t", "data": f'"{"x" * 600_000}"'}
     request = {"op": "request", "id": 1, "method": "runs", "params": {}}
-    await socket.say([large, {**large, "data": "1"}, request])
+    small = {**large, "data": "1"}
+    await socket.say([large, small, request])
     await socket.hear(op="response", id=1)
     async_request = {"op": "request", "id": 2, "method": "publish", "params": large}
     await socket.say([async_request])
     assert "600,002 bytes" in (await socket.hear(op="response", id=2))["error"]["message"]
+    await socket.say([{"op": "request", "id": 3, "method": "publish", "params": {**small, "data": "2"}}])
+    await socket.hear(op="response", id=3)  # it is on disk, and so is what came before
     log = (await client.get("channels/chat/messages"))["messages"]
-    assert [message["data"] for message in log] == [1]
+    assert [message["data"] for message in log] == [1, 2]
 
 
 @pytest.mark.parametrize(

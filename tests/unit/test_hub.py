@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from inngest_nb.clock import Clock
-from inngest_nb.errors import PayloadError
+from inngest_nb.errors import JournalUnavailable, PayloadError
 from inngest_nb.hub import MAX_DATA_BYTES, Hub, Publish, Subscription, Time
 from inngest_nb.hub import log as log_module
 
@@ -234,3 +234,13 @@ async def test_many_channels_are_not_all_kept_in_memory(hub: Hub) -> None:
             await hub.written()
     assert len(hub._logs) <= 2001
     assert await read(hub.subscribe("run-0", since="start"), 1) == [0]
+
+
+async def test_a_hub_that_was_closed_opens_nothing_for_who_still_follows(tmp_path: Path) -> None:
+    hub = open_hub(tmp_path)
+    say(hub, *range(10))
+    await hub.written()
+    subscription = hub.subscribe("chat", since="start")
+    await hub.close()
+    with pytest.raises(JournalUnavailable, match="stopped"):
+        await subscription.next_batch()

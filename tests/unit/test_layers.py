@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "inngest_nb"
 SERVER = ROOT / "server_extension" / "inngest_nb_server"
 #: How much more than the packages it needs `import inngest_nb` may take: a ratio holds on a busy machine too.
-IMPORT_RATIO = 1.8
+IMPORT_RATIO = 2.1
 
 #: What a folder must not import from this package.
 FORBIDDEN = {
