@@ -18,9 +18,10 @@ def run_view(engine: Engine, run_id: str) -> dict[str, Any]:
     core = engine.core
     function = core.functions.get(run.fn_id)
     attempts = function.max_attempts if function else None
+    rows = core.journal.steps(run_id)  # first: what is found about waits then is not older
     extra = {row[0]: wait_extra(row) for row in core.journal.rows(SQL.waits_of_run, run_id)}
     extra |= {step_hash: {"child": child} for step_hash, child in core.journal.rows(SQL.children, run_id)}
-    steps = [step_state(run_id, row, attempts, **extra.get(row.hash, {})) for row in core.journal.steps(run_id)]
+    steps = [step_state(run_id, row, attempts, **extra.get(row.hash, {})) for row in rows]
     return {"run": run_state(run, function), "steps": steps}
 
 

@@ -32,6 +32,11 @@ from tests.support.jupyter import REPOSITORY, TOKEN, JupyterServer
 from tests.support.proxy import Fault, Proxy
 
 SCALE = int(os.environ.get("REALTIME_SCALE", "1"))
+# Sockets of the clients of these tests that are cut in the middle are left to the collector, whenever it comes.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 IMPORTS = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'server_extension'}"}
 feed = realtime.channel("feed", topics={"n": int})
 

@@ -84,7 +84,7 @@ async def test_reconnecting_with_next_sees_everything_once(client: Client, host:
     socket = await subscribed(client, "chat", since=since)
     while len(seen) < 500:
         frame = await socket.hear(op="messages")
-        assert len(frame["messages"]) <= 64
+        assert len(frame["messages"]) <= 256
         seen += [message["data"] for message in frame["messages"]]
     assert seen == list(range(500))
 

@@ -275,7 +275,8 @@ async def test_ten_thousand_frames_of_workers(engine: Engine, bystander: Bystand
 
 async def test_ten_thousand_frames_of_pages(engine: Engine, bystander: Bystander) -> None:
     said = await fuzz_pages(engine, bystander, 10_000)
-    assert min(said["subscribed"], said["error"], said["messages"]) > 100, said
+    assert min(said["subscribed"], said["error"]) > 100, said
+    assert said["messages"] > 10, said  # as many as share a frame
 
 
 @pytest.mark.slow
