@@ -117,7 +117,7 @@ class Hub:
         if not publish.created_at:
             publish = publish._replace(created_at=self._clock.now())
         offset = log.append(publish)
-        self._put(log, (log.id, offset, *publish[1:]))
+        self._put(log, offset, publish)
         if log.readers or publish.kind not in _PATIENT_KINDS:
             self._flush_soon()
         else:
@@ -146,23 +146,9 @@ class Hub:
     def _release(self, log: ChannelLog) -> None:
         """What was held of a log goes to the disk with the next group."""
         about, (notes, log.held) = self._holding.pop(log), (log.held, [])
-        self._put(
-            log,
-            (
-                log.id,
-                log.next - 1,
-                "$step",
-                pack(notes),
-                "step",
-                *about,
-                None,
-                -len(notes),
-                notes[-1][0],
-                None,
-                None,
-                None,
-            ),
-        )
+        attempt, last_at = -len(notes), notes[-1][0]
+        packed = Publish(log.name, "$step", pack(notes), "step", *about, attempt=attempt, created_at=last_at)
+        self._put(log, log.next - 1, packed)
 
     def _release_all(self) -> None:
         self._hold_ends = None
@@ -170,8 +156,8 @@ class Hub:
             self._release(log)
         self._flush_patiently()
 
-    def _put(self, log: ChannelLog, row: tuple[Any, ...]) -> None:
-        self._batch.append((_ADD_MESSAGE, row))
+    def _put(self, log: ChannelLog, offset: int, publish: Publish) -> None:
+        self._batch.append((_ADD_MESSAGE, (log.id, offset, *publish[1:])))
         self._touched[log] = log.next
         self._unwritten += 1
 
