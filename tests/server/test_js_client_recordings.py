@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,10 +49,8 @@ def _replay(client: Client, host: EngineHost, case: str) -> Replay:
 
 @pytest_asyncio.fixture
 async def replay(client: Client, host: EngineHost, request: pytest.FixtureRequest) -> AsyncIterator[Replay]:
-    replay = _replay(client, host, request.param)
-    yield replay
-    for socket in replay.sockets:
-        socket.close()
+    with contextlib.closing(_replay(client, host, request.param)) as replay:
+        yield replay
 
 
 def _of(replay: Replay, path: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -73,6 +74,11 @@ class Replay:
         self.tokens: dict[str, str] = {}
         self.exchanges = cases[case]["exchanges"]
         self.sockets: list[RawSocket] = []
+
+    def close(self) -> None:
+        """Close what it has opened."""
+        for socket in self.sockets:
+            socket.close()
 
     # -- tokens ----------------------------------------------------------------------------------
 
@@ -261,10 +267,8 @@ UNFOLLOWED = ("subscribe-kind-absent", "subscribe-kind-event", "subscribe-kind-e
 
 @pytest_asyncio.fixture
 async def replay(client: Client, host: EngineHost, request: pytest.FixtureRequest) -> AsyncIterator[Replay]:
-    replay = Replay(client, host, request.param)
-    yield replay
-    for socket in replay.sockets:
-        socket.close()
+    with contextlib.closing(Replay(client, host, request.param)) as replay:
+        yield replay
 
 
 @pytest.mark.parametrize(
