@@ -189,6 +189,7 @@ export const SCENES: readonly Scene[] = [
   { id: "s-lost", view: "token-stream", title: "Reconnecting", params: stream, recording: record(partial(), 12_200, lost(12_200)) },
   { id: "s-saved", view: "token-stream", title: "Saved notebook", params: stream, initial: savedInitial(partial()), recording: record(new Story(), 240_000, SAVED) },
   { id: "s-queued", view: "token-stream", title: "Queued", params: stream, recording: record(queued(), 3200) },
+  { id: "s-paused", view: "token-stream", title: "Paused by the reader", params: stream, recording: record(writing(), 6000), press: [".inb-scroll", " "] },
   { id: "s-long", view: "token-stream", title: "Scrolled back", params: stream, recording: record(long(), 6000), back: true },
   { id: "s-diff", view: "token-stream", title: "Two runs, what differs", width: 1100, params: { ...stream, run_id: null }, recording: record(two(), 9300), click: "Show the differences" },
   { id: "s-two", view: "token-stream", title: "Two runs on one channel", width: 1100, params: { ...stream, run_id: null }, recording: record(two(), 9300) },

@@ -74,4 +74,5 @@ export const TIMELINE_SCENES: readonly Scene[] = [
   { id: "t-group", view, title: "Many siblings are one row", params, recording: record(fanOut(180), 12_000) },
   { id: "t-many", view, title: "More rows than fit", width: 1100, params, recording: record(many(160), 30_000) },
   { id: "t-compare", view, title: "Two runs compared", width: 1100, params: { ...params, other_id: OTHER }, recording: record(two(), 80_000) },
+  { id: "t-choice", view, title: "One of several runs", width: 1100, params: { ...params, other_id: OTHER, runs: [RUN, OTHER, "01KAJAWKN7N2M5X9ZT3VM2D5KE"] }, recording: record(two(), 80_000) },
 ];

@@ -115,6 +115,14 @@ export function parseTime(iso: string): number {
   return Date.parse(match[1] + (match[3] ?? "Z")) + Number(`0.${match[2]}`) * 1000;
 }
 
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** When a ULID was made, in epoch milliseconds; undefined for other ids. */
+export function ulidTime(id: string): number | undefined {
+  if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id)) return undefined;
+  return [...id.slice(0, 10)].reduce((sum, digit) => sum * 32 + CROCKFORD.indexOf(digit), 0);
+}
+
 export function parseMessage(value: unknown): Message | null {
   const raw = dict(value);
   const offset = number(raw.offset);

@@ -47,8 +47,8 @@ class History:
 
     It reads beside a running engine and from copied files alike, and never writes. Every method returns the newest
     `limit` rows, oldest first; the columns and dtypes are those of `inngest_nb.history.tables`, the same for an empty
-    store. `since` and `until` are datetimes (UTC unless they say otherwise), ISO text, or a timedelta back from now; the
-    other filters take one value or several. `to="arrow"` and `to="polars"` give tables of those libraries, in which JSON
+    store. `since` and `until` are datetimes (UTC unless they say otherwise), dates, ISO text, or how long back from now: a
+    timedelta or text such as "1h"; the other filters take one value or several: a list, or a column of a frame. `to="arrow"` and `to="polars"` give tables of those libraries, in which JSON
     columns are text.
 
     Parameters
@@ -146,7 +146,7 @@ class History:
         """
         from inngest_nb.history import streams
 
-        return _made("transcript", streams.transcript_rows(self._streams(run_id, field, filters)), to)
+        return _made("transcript", streams.transcript_rows(self._streams(run_id, field, filters)), to, filters)
 
     @overload
     def latency(
@@ -164,7 +164,7 @@ class History:
 
         found = self._streams(run_id, field, filters)
         started = self._started({key.run_id for key in found if key.run_id})
-        return _made("latency", streams.latency_rows(found, started), to)
+        return _made("latency", streams.latency_rows(found, started), to, filters)
 
     @overload
     def usage(
@@ -185,7 +185,7 @@ class History:
         from inngest_nb.history import usage
 
         messages = self._settled(run_id, {"topic": "usage", **filters})
-        return _made("usage", usage.usage_rows(messages, prices or {}), to)
+        return _made("usage", usage.usage_rows(messages, prices or {}), to, filters)
 
     # -- taking it elsewhere ---------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class History:
     # -- reading ---------------------------------------------------------------------------------
 
     def _table(self, table: str, to: To, filters: dict[str, Any]) -> Any:
-        return _made(table, self._rows(table, filters), to, parsed=False)
+        return _given(table, self._rows(table, filters), to, parsed=False)
 
     def _rows(self, table: str, filters: dict[str, Any]) -> list[tuple[Any, ...]]:
         return rows_of(self._journal, table, self._filters(filters), filters.get("limit"))
@@ -279,7 +279,7 @@ class History:
         from inngest_nb.history import streams
 
         topics = None if filters.get("topic") is None else names_of_topics(filters["topic"])
-        asked = {"run_id": run_id, "topic": streams.topics_with(topics), "kind": streams.SETTLED}
+        asked = {"run_id": run_id, "topic": streams.topics_with(topics), "kind": streams.SETTLED, "limit": None}
         return self._read_messages(filters | asked)
 
     def _streams(self, run_id: Some, field: str | None, filters: dict[str, Any]) -> dict[StreamKey, StreamText]:
@@ -316,7 +316,13 @@ def open(path: str | Path) -> History:  # noqa: A001  # reads as `history.open(p
     return history
 
 
-def _made(table: str, rows: list[tuple[Any, ...]], to: To, *, parsed: bool = True) -> Any:
+def _made(table: str, rows: list[tuple[Any, ...]], to: To, filters: Mapping[str, Any]) -> Any:
+    """Return the newest rows of what follows from the messages."""
+    limit = filters.get("limit")
+    return _given(table, rows if limit is None else rows[max(0, len(rows) - limit) :], to, parsed=True)
+
+
+def _given(table: str, rows: list[tuple[Any, ...]], to: To, *, parsed: bool) -> Any:
     if to == "pandas":
         from inngest_nb.history import frames
 

@@ -16,6 +16,10 @@ r.status IN (SELECT value FROM json_each(:status));
 -- runs_where_run_id: these runs only
 r.id IN (SELECT value FROM json_each(:run_id));
 
+-- runs_where_event_id: that these events started, alone or in a batch
+r.id IN (SELECT id FROM runs WHERE event_id IN (SELECT value FROM json_each(:event_id))
+         UNION SELECT run_id FROM run_events WHERE event_id IN (SELECT value FROM json_each(:event_id)));
+
 -- runs_where_open: has not ended; said beside the status for the sake of the index
 r.ended_at IS NULL;
 
@@ -62,6 +66,9 @@ s.run_id IN (SELECT value FROM json_each(:run_id));
 -- steps_where_step_id: steps of this name
 s.step_id IN (SELECT value FROM json_each(:step_id));
 
+-- steps_where_op: of these tools
+s.op IN (SELECT value FROM json_each(:op));
+
 -- steps_where_since: started at or after
 s.started_at >= :since;
 
@@ -77,6 +84,9 @@ FROM events e /* where */ ORDER BY e.id DESC LIMIT :limit;
 
 -- events_where_name: of these names
 e.name IN (SELECT value FROM json_each(:name));
+
+-- events_where_event_id: these events only
+e.id IN (SELECT value FROM json_each(:event_id));
 
 -- events_where_run_id: that started these runs
 e.id IN (SELECT event_id FROM runs WHERE id IN (SELECT value FROM json_each(:run_id))

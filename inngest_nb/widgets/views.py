@@ -9,13 +9,15 @@ from inngest_nb.approvals import headless_decision
 from inngest_nb.function import Function
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.refs import TopicRef
-from inngest_nb.widgets.source import source_of
+from inngest_nb.widgets.source import Closer, source_of
 from inngest_nb.widgets.view import View
 
 __all__ = ["Approval", "MessageFeed", "RunTable", "RunTimeline", "TokenStream"]
 
 #: So many messages of a feed are saved with the notebook.
 SAVED_MESSAGES = 200
+#: A list of more runs than this is named by its length.
+_LISTED = 4
 #: What a table of runs can be narrowed down to.
 GROUPS = ("all", "running", "asking", "failed", "recent", "queued", "waiting", "completed", "cancelled")
 
@@ -26,7 +28,7 @@ class TokenStream(View):
     Parameters
     ----------
     channel
-        A channel or its name.
+        A channel, its name, or one of its topics.
     topics
         The topics that carry text; all if not given.
     field
@@ -47,9 +49,10 @@ class TokenStream(View):
         run: Any = None,
         client: Any = None,
     ) -> None:
+        name, wanted = _place_of(channel, topics)
         params = {
-            "channel": channel_name(channel),
-            "topics": topic_names(channel, topics),
+            "channel": name,
+            "topics": wanted,
             "field": field,
             "run_id": None if run is None else _run_id(run),
         }
@@ -62,14 +65,17 @@ class RunTimeline(View):
     Parameters
     ----------
     run
-        A run or its id; two of them to compare the second with the first; or a Function, whose newest run is shown.
+        A run or its id; several of them: the second is compared with the first, and of more you choose; or a Function,
+        whose newest run is shown.
     client
         The client whose engine to ask, if there are several.
     """
 
     def __init__(self, run: Any, *, client: Any = None) -> None:
-        params, label = _timeline_of(run)
-        about = run[0] if isinstance(run, list | tuple) else run
+        about = list(run) if _are_several(run) else run
+        params, label = _timeline_of(about)
+        if isinstance(about, list):
+            about = about[0] if about else None
         if isinstance(about, Function):
             client, about = client or about._client, None  # noqa: SLF001  # its own client
         super().__init__(source_of(client, about), f"RunTimeline({label})", "run-timeline", params)
@@ -105,7 +111,7 @@ class MessageFeed(View):
     Parameters
     ----------
     channel
-        A channel or its name.
+        A channel, its name, or one of its topics.
     topics
         The topics that are shown first; all if not given.
     client
@@ -115,7 +121,8 @@ class MessageFeed(View):
     def __init__(
         self, channel: Any, topics: Iterable[str | TopicRef[Any]] | str | None = None, *, client: Any = None
     ) -> None:
-        params = {"channel": channel_name(channel), "topics": topic_names(channel, topics), "last": SAVED_MESSAGES}
+        name, wanted = _place_of(channel, topics)
+        params = {"channel": name, "topics": wanted, "last": SAVED_MESSAGES}
         super().__init__(source_of(client), f"MessageFeed({params['channel']!r})", "message-feed", params)
 
 
@@ -125,7 +132,7 @@ class Approval(View):
     Parameters
     ----------
     channel
-        A channel or its name.
+        A channel, its name, or one of its topics.
     topic
         The topic of the questions; else every message that looks like one.
     event
@@ -136,11 +143,14 @@ class Approval(View):
     Where nobody can click, `INNGEST_NB_HEADLESS=approve` or `=reject` answers every question.
     """
 
+    # Set here too: a widget whose constructor raised is closed by its finaliser.
+    _policy: Closer | None = None
+
     def __init__(
         self, channel: Any, topic: str | TopicRef[Any] | None = None, *, event: str | None = None, client: Any = None
     ) -> None:
-        topics = topic_names(channel, None if topic is None else [topic])
-        params = {"channel": channel_name(channel), "topic": topics[0] if topics else None, "event": event}
+        name, topics = _place_of(channel, None if topic is None else [topic])
+        params = {"channel": name, "topic": topics[0] if topics else None, "event": event}
         source = source_of(client)
         super().__init__(source, f"Approval({params['channel']!r})", "approval", params)
         decision = headless_decision()
@@ -169,14 +179,32 @@ def _fn_id(client: Any, function: Any) -> str | None:
 
 def _timeline_of(run: Any) -> tuple[dict[str, Any], str]:
     """The params of a timeline, and what it is of."""
-    if isinstance(run, list | tuple):
-        if not 1 <= len(run) <= 2:
-            raise ValueError(f"a timeline shows one run or compares two, not {len(run)}; RunTable shows many")
-        ids = [_run_id(each) for each in run]
-        return {"run_id": ids[0], **({"other_id": ids[1]} if len(ids) > 1 else {})}, repr(ids)
+    if _are_several(run):
+        return _timeline_of_several([_run_id(each) for each in run])
     if isinstance(run, Function):
         newest = run._client.runs(function=run, limit=1)  # noqa: SLF001  # its own client
         run_id = newest[0].id if newest else ""
         return {"run_id": run_id, "function": run.id, "fn_name": run.local_id}, repr(run.id)
     run_id = _run_id(run)
     return {"run_id": run_id}, repr(run_id)
+
+
+def _timeline_of_several(run_ids: list[str]) -> tuple[dict[str, Any], str]:
+    """The first one is shown and the second laid over it; of more a reader chooses."""
+    params: dict[str, Any] = {"run_id": run_ids[0] if run_ids else ""}
+    if len(run_ids) > 1:
+        params["other_id"] = run_ids[1]
+    if len(run_ids) > 2:
+        params["runs"] = list(dict.fromkeys(run_ids))
+    return params, repr(run_ids) if len(run_ids) < _LISTED else f"{len(run_ids)} runs"
+
+
+def _are_several(run: Any) -> bool:
+    return isinstance(run, Iterable) and not isinstance(run, str)
+
+
+def _place_of(channel: Any, topics: Iterable[str | TopicRef[Any]] | str | None) -> tuple[str, list[str] | None]:
+    """The names of a channel and its topics; a topic of a channel, `chat.tokens`, is both."""
+    if isinstance(channel, TopicRef):
+        return channel.channel, [channel.topic] if topics is None else topic_names(channel.channel, topics)
+    return channel_name(channel), topic_names(channel, topics)

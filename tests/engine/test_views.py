@@ -41,5 +41,23 @@ def test_the_timeline_of_a_function_shows_its_newest_run(client: inngest_nb.Inng
     view = inngest_nb.RunTimeline(fn)
     assert view.params["run_id"] == runs[-1].id
     assert repr(view) == "RunTimeline('app-fn')"
-    with pytest.raises(ValueError, match="RunTable"):
-        inngest_nb.RunTimeline([*runs, runs[0]])
+
+
+def test_a_timeline_takes_any_number_of_runs(client: inngest_nb.Inngest) -> None:
+    @client.create_function(fn_id="fn", trigger=GO)
+    async def fn(ctx: inngest_nb.Context) -> None:
+        pass
+
+    runs = [fn.start() for _ in range(5)]
+    ids = [run.id for run in runs]
+    for run in runs:
+        run.result(LIMIT_S)
+    assert inngest_nb.RunTimeline([]).params == {"run_id": ""}
+    assert inngest_nb.RunTimeline(iter(runs[:1])).params == {"run_id": ids[0]}
+    assert inngest_nb.RunTimeline(tuple(runs[:2])).params == {"run_id": ids[0], "other_id": ids[1]}
+    several = inngest_nb.RunTimeline(client.history.runs()["run_id"], client=client)
+    assert several.params == {"run_id": ids[0], "other_id": ids[1], "runs": ids}
+    assert repr(several) == "RunTimeline(5 runs)"
+    assert "Completed" in several.snapshot()
+    with pytest.raises(TypeError, match="expected a run or its id, got NoneType"):
+        inngest_nb.RunTimeline([runs[0], None])

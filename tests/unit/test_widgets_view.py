@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from inngest_nb import realtime
 from inngest_nb.errors import ChannelError
-from inngest_nb.widgets import Approval, RunTimeline, TokenStream, views
+from inngest_nb.widgets import Approval, MessageFeed, RunTimeline, TokenStream, views
 from inngest_nb.widgets.bundle import MISSING, assets
 from inngest_nb.widgets.refresh import Refresher
 from inngest_nb.widgets.relay import Relay
@@ -151,6 +153,23 @@ def test_reprs_are_stable_and_wrong_arguments_are_named(source: Recorded) -> Non
         RunTimeline(5)
     with pytest.raises(ChannelError, match="did you mean 'tokens'"):
         TokenStream(realtime.channel("ai:1", {"tokens": dict}), "token")
+
+
+def test_a_topic_of_a_channel_is_a_place_too(source: Recorded) -> None:
+    chat = realtime.channel("ai:1", {"tokens": dict, "approvals": dict})
+    assert TokenStream(chat.tokens).params["topics"] == ["tokens"]
+    assert Approval(chat.approvals).params == {"channel": "ai:1", "topic": "approvals", "event": None}
+    assert MessageFeed(chat.tokens).params["topics"] == ["tokens"]
+
+
+def test_a_view_that_could_not_be_made_is_closed_in_silence(source: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    for make in (Approval, TokenStream, MessageFeed):
+        with pytest.raises(ChannelError):
+            make(None)
+    gc.collect()
+    assert lost == []
 
 
 def test_the_snapshot_is_replaced_in_place_when_something_changed(shell: Any, source: Recorded) -> None:

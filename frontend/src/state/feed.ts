@@ -29,9 +29,13 @@ export interface Gap {
 
 export const NO_STRETCH: Stretch = { messages: [], from: 0, to: 0, gaps: [] };
 
+/** The first and the last of some offsets. */
+export type Offsets = readonly [number, number];
+
+/** `struck` is the offset of the rollback that took a message back, and `undoes` what a rollback took back. */
 export type FeedRow =
-  | { readonly kind: "message"; readonly key: string; readonly message: Message; readonly struck: boolean }
-  | { readonly kind: "fold"; readonly key: string; readonly messages: readonly Message[]; readonly text: string; readonly struck: boolean }
+  | { readonly kind: "message"; readonly key: string; readonly message: Message; readonly struck: number | null; readonly undoes?: Offsets }
+  | { readonly kind: "fold"; readonly key: string; readonly messages: readonly Message[]; readonly text: string; readonly struck: number | null }
   | { readonly kind: "gap"; readonly key: string; readonly gap: Gap }
   | { readonly kind: "day"; readonly key: string; readonly at: number };
 
@@ -119,7 +123,7 @@ export function extended(stretch: Stretch, messages: readonly Message[], from: n
 export function rowsOf(stretch: Stretch, unfolded: ReadonlySet<string>): FeedRow[] {
   const rows: FeedRow[] = [];
   const { messages } = stretch;
-  const void_ = rolledBack(messages);
+  const undone = rolledBack(messages);
   const gaps = [...stretch.gaps].sort((a, b) => a.to - b.to);
   let day = "";
   for (let n = 0; n < messages.length; ) {
@@ -131,23 +135,24 @@ export function rowsOf(stretch: Stretch, unfolded: ReadonlySet<string>): FeedRow
     if (day !== "" && today !== day) rows.push({ kind: "day", key: `day-${message.offset}`, at: message.at });
     day = today;
     const pieces = messages.slice(n, n + foldLength(messages, n));
-    addPieces(rows, pieces, void_, unfolded);
+    addPieces(rows, pieces, undone, unfolded);
     n += pieces.length;
   }
   return rows;
 }
 
-function addPieces(rows: FeedRow[], pieces: readonly Message[], void_: (message: Message) => boolean, unfolded: ReadonlySet<string>): void {
+function addPieces(rows: FeedRow[], pieces: readonly Message[], undone: Undone, unfolded: ReadonlySet<string>): void {
   const key = `f-${pieces[0]!.offset}`;
   if (pieces.length >= FOLDED_FROM) {
-    rows.push({ kind: "fold", key, messages: pieces, text: joined(pieces), struck: void_(pieces[0]!) });
+    rows.push({ kind: "fold", key, messages: pieces, text: joined(pieces), struck: undone.by(pieces[0]!) });
     if (!unfolded.has(key)) return;
   }
-  for (const piece of pieces) rows.push(single(piece, void_));
+  for (const piece of pieces) rows.push(single(piece, undone));
 }
 
-function single(message: Message, void_: (message: Message) => boolean): FeedRow {
-  return { kind: "message", key: `m-${message.offset}`, message, struck: void_(message) };
+function single(message: Message, undone: Undone): FeedRow {
+  const undoes = undone.of.get(message.offset);
+  return { kind: "message", key: `m-${message.offset}`, message, struck: undone.by(message), ...(undoes ? { undoes } : {}) };
 }
 
 /** How many messages from here on are pieces of the same attempt of one step. */
@@ -172,15 +177,30 @@ function joined(messages: readonly Message[]): string {
   return text.replace(/\s+/g, " ").trim().slice(0, PREVIEW);
 }
 
-/** Whether a message was taken back by a rollback that came after it. */
-function rolledBack(messages: readonly Message[]): (message: Message) => boolean {
+interface Undone {
+  /** The offset of the rollback that came after a message and took it back. */
+  by(message: Message): number | null;
+  /** What each rollback took back of what is here. */
+  readonly of: ReadonlyMap<number, Offsets>;
+}
+
+function rolledBack(messages: readonly Message[]): Undone {
   const backs = new Map<string, number>();
   for (const message of messages) {
     const rollback = message.kind === "rollback" ? parseRollback(message.data) : null;
     if (rollback) backs.set(`${rollback.run_id}\n${rollback.step_id}\n${rollback.attempt}`, message.offset);
   }
-  return (message) => message.kind === "data" && message.step_id !== undefined
-    && (backs.get(`${message.run_id}\n${message.step_id}\n${message.attempt ?? 0}`) ?? -1) > message.offset;
+  const by = (message: Message): number | null => {
+    if (backs.size === 0 || message.kind !== "data" || message.step_id === undefined) return null;
+    const back = backs.get(`${message.run_id}\n${message.step_id}\n${message.attempt ?? 0}`) ?? -1;
+    return back > message.offset ? back : null;
+  };
+  const of = new Map<number, Offsets>();
+  for (const message of backs.size ? messages : []) {
+    const back = by(message);
+    if (back !== null) of.set(back, [of.get(back)?.[0] ?? message.offset, message.offset]);
+  }
+  return { by, of };
 }
 
 /** One line that says what a message is. */

@@ -9,6 +9,7 @@ import { STATUS, type Status } from "../status";
 import type { ApprovalController } from "./approval-controller";
 import { text } from "../wire";
 import { Icon } from "./icons";
+import { Same } from "./shell";
 
 const SHOWN = 5;
 /** Under an open question only the latest answers stay, as confirmation. */
@@ -31,6 +32,7 @@ export function Answered({ views, now, below, controller }: {
           {`Show ${rest} ${below ? "answered" : "older"}`}
         </button>
       )}
+      {!below && <footer class="inb-foot"><Same code="client.history.waits()" /></footer>}
     </div>
   );
 }

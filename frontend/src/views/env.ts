@@ -89,7 +89,7 @@ export abstract class Controller<S> {
   }
 }
 
-export type ConnectionValue = "live" | "kernel" | "connecting" | "reconnecting" | "ended" | "saved";
+export type ConnectionValue = "live" | "kernel" | "connecting" | "reconnecting" | "paused" | "ended" | "saved";
 
 export interface Connection {
   readonly value: ConnectionValue;
@@ -111,6 +111,11 @@ export function connectionOf(env: Env, ended: boolean): Connection {
   if (link.phase === "reconnecting") return of("reconnecting", "Reconnecting", "ask");
   if (link.phase === "connecting") return of("connecting", "Connecting", "idle");
   return link.via === "kernel" ? of("kernel", "Live via kernel", "ok") : of("live", "Live", "ok");
+}
+
+/** The connection as the reader has stopped it: messages still come, nothing on the card moves. */
+export function pausedBy(reader: boolean, connection: Connection): Connection {
+  return reader && connection.live ? { ...connection, value: "paused", word: "Paused", role: "idle", live: false } : connection;
 }
 
 /** The newest moment that what is shown holds for: now, the loss of the connection, or the saving of the notebook. */

@@ -4,6 +4,7 @@ import { extended, fits, isPlain, NO_STRETCH, parseSearch, searchQuery, topicOf,
 import { NO_RATES, withPieces, type Rates } from "../state/rates";
 import { refusal } from "./act";
 import { Controller, listen, type Env } from "./env";
+import * as tab from "./tab-store";
 
 export interface FeedState {
   readonly stretch: Stretch;
@@ -30,6 +31,9 @@ const MOST = 4000;
 
 export class MessageFeedController extends Controller<FeedState> {
   readonly channel: string;
+  /** The topics that the view was made for. */
+  private readonly given: readonly string[];
+  private readonly store: string;
   private generation = 0;
   private countedTo = 0;
   private jumping = false;
@@ -44,6 +48,9 @@ export class MessageFeedController extends Controller<FeedState> {
       loading: null, opened: new Set(), rates: NO_RATES, known: false,
     });
     this.channel = text(raw.channel) ?? "";
+    this.store = `inngest_nb.feed/1:${this.channel}\n${topics.join()}`;
+    this.given = topics;
+    this.recall();
     this.takeSaved(parseMessages(dict(initial).messages));
     this.own(listen(env, { channel: this.channel, topics: null, since: "now" }, {
       messages: (batch) => this.heard(batch),
@@ -63,7 +70,16 @@ export class MessageFeedController extends Controller<FeedState> {
 
   search(change: { typed?: string; topics?: readonly string[] }): void {
     this.set({ ...this.state, ...change, opened: new Set() });
+    const { typed, topics } = this.state;
+    tab.keep(this.store, typed === "" && topics.join() === this.given.join() ? undefined : { typed, topics });
     void this.showEnd();
+  }
+
+  /** What the reader had looked for before the page was reloaded. */
+  private recall(): void {
+    const { typed, topics } = dict(tab.recall(this.store));
+    if (typeof typed !== "string" || !Array.isArray(topics)) return;
+    this.state = { ...this.state, typed, topics: topics.filter((name): name is string => typeof name === "string") };
   }
 
   toggleTopic(name: string): void {
@@ -162,7 +178,8 @@ export class MessageFeedController extends Controller<FeedState> {
   private takeSaved(messages: readonly Message[]): void {
     const last = messages.at(-1);
     if (!last) return;
-    const stretch = extended({ ...NO_STRETCH, from: messages[0]!.offset, to: last.offset + 1 }, messages, messages[0]!.offset, last.offset + 1, MOST);
+    const fitting = messages.filter((message) => fits(message, this.filter));
+    const stretch = extended({ ...NO_STRETCH, from: messages[0]!.offset, to: last.offset + 1 }, fitting, messages[0]!.offset, last.offset + 1, MOST);
     this.state = { ...this.state, stretch, first: messages[0]!.offset, next: last.offset + 1, counts: counted(new Map(), messages), known: true };
   }
 

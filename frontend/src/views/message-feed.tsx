@@ -5,12 +5,12 @@ import * as format from "../format";
 import { isPlain, rowsOf } from "../state/feed";
 import { liveRate } from "../state/rates";
 import { past, STATUS, type Status } from "../status";
-import { connectionOf, type Connection } from "./env";
+import { connectionOf, pausedBy, type Connection } from "./env";
 import { FeedRows, topicColour } from "./feed-rows";
 import { useController, useTick } from "./hooks";
 import { Icon } from "./icons";
 import type { MessageFeedController } from "./message-feed-controller";
-import { Card, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
+import { Card, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, Same, SavedBanner, type Figure } from "./shell";
 
 const RECEIVING: Status = { value: "receiving", word: "Receiving", glyph: "running", role: "run" };
 const PAUSED: Status = { value: "paused", word: "Paused", glyph: "wait", role: "idle" };
@@ -21,7 +21,7 @@ const TYPING_PAUSE_MS = 250;
 export function MessageFeed({ controller }: { controller: MessageFeedController }): JSX.Element {
   const state = useController(controller);
   const { env, channel } = controller;
-  const connection = connectionOf(env, false);
+  const connection = pausedBy(state.paused, connectionOf(env, false));
   const now = connection.value === "saved" ? env.savedAt ?? env.clock.now() : env.clock.now();
   const receiving = connection.live && state.rates.count > 0 && now - state.rates.last < RECENT_MS;
   const known = state.paused ? PAUSED : connection.value === "reconnecting" ? OFFLINE : receiving ? RECEIVING : STATUS.listening;
@@ -118,7 +118,7 @@ function Footer({ controller, total }: { controller: MessageFeedController; tota
       {state.paused && <span>Paused at offset <b>{format.exactCount(Math.max(0, state.stretch.to - 1))}</b> · still receiving, nothing is lost</span>}
       {!isPlain(filter) && <span><b>{format.count(shown)}</b>{whole ? ` of ${format.count(total)} match, ${format.count(total - shown)} hidden` : ` found so far of ${format.count(total)}`}</span>}
       {isPlain(filter) && !state.paused && <span>pieces of one step folded into one row</span>}
-      <span class="opt"><span class="mono">client.history.messages(channel=…)</span> gives the same as a DataFrame</span>
+      <Same code="client.history.messages(channel=…)" />
     </footer>
   );
 }

@@ -48,8 +48,9 @@ export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsP
   }, [query]);
   useLayoutEffect(() => controller.see(placeAt(box.current?.scrollTop ?? scroll), to), [from, to, scroll < row, list.upto]);
   const newer = controller.state.atTop ? 0 : fresh(list, query);
-  const shown = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
   const current = controller.state.current ?? list.places.get(0);
+  const shown = shownPlaces(list.places, current, from, to);
+  const tabbable = shown.some((place) => list.places.get(place) === current) ? current : list.places.get(placeAt(scroll));
   return (
     <div class="inb-runs" role="treegrid" aria-label="Runs" aria-rowcount={list.total + 1} aria-multiselectable="true">
       <Columns controller={controller} />
@@ -65,13 +66,22 @@ export function RunRows({ controller, connection, now, rows = MOST_ROWS }: RowsP
             const model = id === undefined ? undefined : list.runs.get(id);
             const top = place * row + (place > panel.place && panel.place >= 0 ? panel.height : 0);
             if (id === undefined || !model) return <div key={place} class="trow blank" role="row" aria-level={1} style={`top:${top}px`} aria-rowindex={place + 2}><span role="gridcell">…</span></div>;
-            return <RunRow key={id} controller={controller} id={id} model={model} place={place} top={top} connection={connection} now={now} tabbable={id === current} />;
+            return <RunRow key={id} controller={controller} id={id} model={model} place={place} top={top} connection={connection} now={now} tabbable={id === tabbable} />;
           })}
           {panel.place >= 0 && <div ref={panel.ref} class="opened" role="row" style={`top:${(panel.place + 1) * row}px`}><div role="gridcell"><Opened controller={controller} /></div></div>}
         </div>
       </div>
     </div>
   );
+}
+
+/** The places in sight, and the one of the row that the keyboard acts on: runs that come must not take the focus away. */
+function shownPlaces(places: ReadonlyMap<number, string>, current: string | undefined, from: number, to: number): number[] {
+  const shown = Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+  if (current === undefined || shown.some((place) => places.get(place) === current)) return shown;
+  const away = [...places].find(([, id]) => id === current)?.[0];
+  if (away === undefined) return shown;
+  return away < from ? [away, ...shown] : [...shown, away];
 }
 
 function Columns({ controller }: { controller: RunTableController }): JSX.Element {

@@ -14,7 +14,7 @@ import { groupWord, RunFilters } from "./run-filters";
 import { runTableKeys } from "./run-table-keys";
 import { canCancel, type RunTableController } from "./run-table-controller";
 import { RunRows } from "./run-rows";
-import { Banner, Card, Empty, Head, IconButton, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
+import { Banner, Card, Empty, Head, IconButton, LostBanner, ProblemBanner, Same, SavedBanner, type Figure } from "./shell";
 
 const IDLE: Status = { value: "idle", word: "Idle", glyph: "done", role: "idle" };
 
@@ -142,7 +142,7 @@ function Footer({ controller }: { controller: RunTableController }): JSX.Element
     <footer class="inb-foot">
       <span><b>{format.exactCount(list.total)}</b> {format.plural(list.total, "run")}</span>
       <span class="opt">↑ ↓ move · Enter open · r rerun · x select · / search</span>
-      <span class="opt"><span class="mono">client.history.runs()</span> gives the same as a DataFrame</span>
+      <Same code="client.history.runs()" />
     </footer>
   );
 }

@@ -1,11 +1,13 @@
 /** A scroller that follows its tail only while the reader is there, and never pulls anybody down. */
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icons";
 import * as format from "../format";
 
 const NEAR_PX = 24;
 const CORNER_PX = 18;
+/** Told to a scroller from outside: follow the tail again. */
+export const TO_TAIL = "inb-to-tail";
 
 export interface FollowProps {
   /** How many tokens are shown: what came after the reader left the tail is counted. */
@@ -37,6 +39,11 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     observer.observe(content.current);
     return () => observer.disconnect();
   }, [left === null]);
+  useEffect(() => {
+    const box = ref.current;
+    box?.addEventListener(TO_TAIL, follow);
+    return () => box?.removeEventListener(TO_TAIL, follow);
+  });
   const scrolled = (): void => {
     const box = ref.current;
     if (!box || box.scrollTop === programmatic.current) return;
@@ -51,8 +58,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
   return (
     <div class="inb-tail">
       <div ref={ref} class="inb-scroll" tabIndex={0} role="group" aria-label="Text" onScroll={scrolled}
-        onPointerDown={(event) => freeHeight(event, ref.current)}
-        onKeyDown={(event) => event.key === "End" && follow()}>
+        onPointerDown={(event) => freeHeight(event, ref.current)}>
         <div ref={content}>{children}</div>
       </div>
       {left !== null && <JumpButton below={tokens - left} onClick={follow} />}

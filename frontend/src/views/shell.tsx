@@ -220,3 +220,8 @@ export function Fact({ before, value, after, title }: {
     </span>
   );
 }
+
+/** How to get what is shown as a DataFrame. */
+export function Same({ code }: { code: string }): JSX.Element {
+  return <span class="opt"><span class="mono">{code}</span> gives the same as a DataFrame</span>;
+}

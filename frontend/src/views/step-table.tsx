@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import * as format from "../format";
 import type { Row } from "../state/rows";
 import { StatusIcon } from "./icons";
+import { Same } from "./shell";
 
 /** A document with more rows than this gets slow. */
 const PAGE = 500;
@@ -27,6 +28,7 @@ export function StepTable({ rows, now }: { rows: readonly Row[]; now: number }):
           ))}
         </tbody>
       </table>
+      <p class="inb-size muted"><Same code="run.steps()" /></p>
       {steps.length > shown && (
         <button type="button" class="inb-b text small" onClick={() => setShown(shown + PAGE)}>{`Show more of ${format.count(steps.length)}`}</button>
       )}

@@ -22,6 +22,8 @@ export function streamParams(params: unknown): StreamParams {
 
 export interface StreamState {
   readonly tokens: TokenState;
+  /** What was there when the reader stopped the drawing; null while it goes on. */
+  readonly held: TokenState | null;
   readonly stopping: boolean;
   /** The reader does not want to wait for the next attempt. */
   readonly hurrying: boolean;
@@ -46,7 +48,7 @@ export class StreamController extends Controller<StreamState> {
   private caughtUpTo = Infinity;
 
   constructor(env: Env, readonly params: StreamParams, initial: unknown) {
-    super(env, { tokens: NO_TOKENS, stopping: false, hurrying: false, allowed: true, beside: null, differ: false });
+    super(env, { tokens: NO_TOKENS, held: null, stopping: false, hurrying: false, allowed: true, beside: null, differ: false });
     void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.set({ ...this.state, allowed }));
     this.own(env.facts.onChange(() => this.changed()));
     const saved = dict(initial);
@@ -89,6 +91,11 @@ export class StreamController extends Controller<StreamState> {
     this.set({ ...rest, hurrying: true });
     const problem = await retryNow(this.env.link, run_id || (this.current?.run_id ?? ""), hash);
     this.set({ ...this.state, hurrying: false, ...(problem === undefined ? {} : { problem }) });
+  }
+
+  /** Stops the drawing, not the delivery. */
+  pause(paused: boolean): void {
+    this.set({ ...this.state, held: paused ? this.state.tokens : null });
   }
 
   look(change: Partial<Pick<StreamState, "beside" | "differ">>): void {

@@ -11,7 +11,7 @@ import { Prose } from "./prose";
 import { CopyTraceback, ErrorBlock } from "./failure";
 import { connectionOf, type Env } from "./env";
 import { RerunPanel } from "./rerun";
-import { Fact, Id } from "./shell";
+import { Fact, Id, Same } from "./shell";
 
 export interface SegmentProps {
   readonly segment: Segment;
@@ -124,6 +124,7 @@ export function StreamFoot({ segments, model, usage, lost, now }: FootProps): JS
       {!cancelled && <Latencies segments={segments} model={model} usage={usage} />}
       <Fact before={cancelled ? "partial text kept, offsets" : "offsets"} value={offsets} />
       {lost > 0 && <Fact value={format.count(lost)} after="older messages no longer kept" />}
+      <Same code="client.history.transcript()" />
     </footer>
   );
 }

@@ -1,21 +1,23 @@
 /** TokenStream: what the model says, as it says it. */
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import * as format from "../format";
 import { lanesOf } from "../state/lanes";
 import { liveRate } from "../state/rates";
 import { openSteps, type RunModel } from "../state/run";
 import { overallRate, runElapsed, streamStatus, textElapsed, timeToFirst } from "../state/stream-status";
-import { newest, tokenCount, type Segment } from "../state/tokens";
+import { newest, tokenCount, type Segment, type TokenState } from "../state/tokens";
 import { past, STATUS, type Status } from "../status";
 import { isTerminal, type StepState } from "../wire";
 import { Announcer } from "./announce";
-import { connectionOf, knownUntil, type Connection, type Env } from "./env";
+import { connectionOf, knownUntil, pausedBy, type Connection, type Env } from "./env";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest, timeLeft } from "./people";
 import { Lanes } from "./lanes";
-import { FollowTail } from "./scroll";
+import { Icon } from "./icons";
+import { FollowTail, TO_TAIL } from "./scroll";
 import {
-  Banner, Card, CopyButton, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type BannerProps, type Figure,
+  Banner, Card, CopyButton, copyText, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type BannerProps, type Figure,
 } from "./shell";
 import type { StreamController } from "./stream-controller";
 import { FailedEnd, SegmentText, Sparkline, StreamFoot } from "./stream-parts";
@@ -31,25 +33,29 @@ interface Shown {
 }
 
 export function TokenStream({ controller }: { controller: StreamController }): JSX.Element {
-  const { tokens, problem } = useController(controller);
+  const { tokens: arrived, held, problem } = useController(controller);
   const { env } = controller;
+  const tokens = held ?? arrived;
   const connection = connectionOf(env, controller.ended);
   const model = controller.current?.model;
   const now = knownUntil(env, connection, lastHeard(tokens.segments, model));
   const segments = tokens.segments.filter((segment) => segment.text !== "" || segment.struck.length > 0);
   const known = streamStatus(segments, model, personTest(env), now);
   const status = several(controller, segments, connection.stale ? past(known) : known, now);
-  const shown: Shown = { controller, env, connection, segments, model, status, now };
+  const shown: Shown = { controller, env, connection: pausedBy(held !== null, connection), segments, model, status, now };
   useTick(tickPeriod(shown, known));
   const count = tokenCount(segments);
+  const root = useRef<HTMLDivElement>(null);
   return (
-    <Card view="stream" label={`Token stream of ${controller.params.fn_name || model?.run?.name || controller.params.channel}`} status={known} connection={connection} data={{ "data-inb-tokens": count }}>
+    <Card view="stream" label={`Token stream of ${controller.params.fn_name || model?.run?.name || controller.params.channel}`} status={known} connection={shown.connection} data={{ "data-inb-tokens": count }}
+      onKeyDown={(event) => streamKeys(event, shown, root.current)}>
       <StreamHead {...shown} />
       <LostBanner env={env}>{`Shown up to offset ${tokens.lastOffset}; the run goes on.`}</LostBanner>
       <SavedBanner env={env} connection={connection} />
       <ProblemBanner sentence={problem} />
       {!connection.stale && <StateBanner {...shown} />}
-      <StreamBody {...shown} />
+      <div ref={root}><StreamBody {...shown} /></div>
+      {held && <Newer controller={controller} tokens={arrived} count={count} />}
       <StreamEnd {...shown} />
       <Announcer words={`${status.word}, ${count} ${format.plural(count, "token")}`} running={known.value === "running"} />
     </Card>
@@ -87,6 +93,9 @@ function StreamHead(shown: Shown): JSX.Element {
   const run = model?.run;
   const open = run !== undefined && run !== null && !isTerminal(run.status);
   const writing = newest(segments);
+  const paused = controller.state.held !== null;
+  const running = status.value === "running" && segments.length > 0 && connection.live;
+  const reachable = connection.live || paused;
   return (
     <Head status={status} connection={connection} name={fn_name || run?.name || format.channelName(channel)}
       detail={<Id id={run_id === null ? channel : `${channel} (${run_id})`} shown={shownId} />}
@@ -95,10 +104,13 @@ function StreamHead(shown: Shown): JSX.Element {
       actions={
         <>
           <LaneButtons {...shown} />
+          {(running || paused) && (
+            <IconButton icon={paused ? "play" : "pause"} label={paused ? "Go on drawing" : "Pause drawing"} pressed={paused} onClick={() => controller.pause(!paused)} />
+          )}
           {segments.length > 0 && <CopyButton label="Copy as Markdown" text={() => markdown(segments)} />}
           {open && connection.value !== "saved" && controller.state.allowed && (
             <IconButton icon="stop" label={controller.state.stopping ? "Stopping…" : "Stop the run"}
-              disabled={controller.state.stopping || !connection.live} onClick={() => void controller.stop()} />
+              disabled={controller.state.stopping || !reachable} onClick={() => void controller.stop()} />
           )}
         </>
       } />
@@ -117,6 +129,27 @@ function LaneButtons({ controller, segments }: Shown): JSX.Element | null {
       <IconButton icon="compare" label="Show the differences of the first two" pressed={differ} onClick={() => controller.look({ differ: !differ })} />
     </>
   );
+}
+
+/** What came while the reader had stopped the drawing. */
+function Newer({ controller, tokens, count }: { controller: StreamController; tokens: TokenState; count: number }): JSX.Element {
+  const newer = tokenCount(tokens.segments) - count;
+  return (
+    <button type="button" class="inb-newer" onClick={() => controller.pause(false)}>
+      <Icon name="tail" small />{newer > 0 ? `Show ${format.exactCount(newer)} newer ${format.plural(newer, "token")}` : "Go on drawing"}
+    </button>
+  );
+}
+
+/** Space stops the drawing, End goes to the newest text, c copies: no key stops a run. */
+function streamKeys(event: KeyboardEvent, { controller, segments }: Shown, root: HTMLElement | null): void {
+  const target = event.target as HTMLElement;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("button, input, textarea, .inb-rerun")) return;
+  if (event.key === " " && (controller.state.held || segments.length > 0)) controller.pause(controller.state.held === null);
+  else if (event.key === "c" && segments.length > 0) void copyText(markdown(segments));
+  else if (event.key === "End") root?.querySelectorAll(".inb-scroll").forEach((box) => box.dispatchEvent(new Event(TO_TAIL)));
+  else return;
+  event.preventDefault();
 }
 
 function markdown(segments: readonly Segment[]): string {

@@ -51,6 +51,8 @@ const CLOSED: TimelineState = {
 
 export class TimelineController extends Controller<TimelineState> {
   readonly fn_name: string;
+  /** The runs to choose from, where there are more than two. */
+  readonly runs: readonly string[];
   run_id: string;
   follower: RunFollower | null = null;
   /** The run that this one is compared with. */
@@ -65,6 +67,7 @@ export class TimelineController extends Controller<TimelineState> {
     const raw = dict(params);
     this.run_id = text(raw.run_id) ?? "";
     this.fn_name = text(raw.fn_name) ?? "";
+    this.runs = Array.isArray(raw.runs) ? raw.runs.flatMap((id) => text(id) ?? []) : [];
     this.follow(this.run_id, dict(initial).run);
     this.followNewest(text(raw.function));
     const other = text(raw.other_id);
@@ -87,12 +90,17 @@ export class TimelineController extends Controller<TimelineState> {
     this.own(listen(this.env, { channel: "$runs", topics: null, since: "now" }, {
       messages: (batch) => {
         const newest = batch.map((message) => parseRun(message.data)).filter((run) => run?.fn_id === fn_id).map((run) => run?.run_id ?? "").sort().at(-1) ?? "";
-        if (newest <= this.run_id) return;
-        this.chosen = false;
-        this.update({ ...CLOSED, fold: this.state.fold, table: this.state.table, allowed: this.state.allowed });
-        this.follow(newest);
+        if (newest > this.run_id) this.show(newest);
       },
     }));
+  }
+
+  /** Another run in the place of this one, looked at in the same way. */
+  show(run_id: string): void {
+    this.chosen = false;
+    this.update({ ...CLOSED, fold: this.state.fold, table: this.state.table, allowed: this.state.allowed });
+    this.follow(run_id);
+    if (this.other?.run_id === run_id) this.compare(null);
   }
 
   override dispose(): void {

@@ -15,6 +15,7 @@ import { FindBar } from "./find";
 import { Grid, type GridProps } from "./grid";
 import { useController, useTick } from "./hooks";
 import { openQuestion, personTest } from "./people";
+import { RunChoice } from "./run-choice";
 import { Banner, Card, Empty, Head, IconButton, Id, LostBanner, ProblemBanner, SavedBanner, type Figure } from "./shell";
 import { StepTable } from "./step-table";
 import type { TimelineController } from "./timeline-controller";
@@ -51,6 +52,7 @@ export function RunTimeline({ controller }: { controller: TimelineController }):
       <LostBanner env={env}>Bars stop at the last thing heard; nothing is guessed.</LostBanner>
       <SavedBanner env={env} connection={connection} />
       <ProblemBanner sentence={state.problem} />
+      {controller.runs.length > 0 && connection.value !== "saved" && <RunChoice controller={controller} now={env.clock.now()} />}
       {!connection.stale && <WaitBanner {...shown} />}
       {state.started !== null && controller.other?.run_id !== state.started && (
         <Banner role="run" icon="done" action={{ label: "Compare with it", run: () => controller.compare(state.started) }}>
@@ -180,7 +182,7 @@ function ComparedBanner({ controller, model, now }: Shown): JSX.Element | null {
   const by = took - (runElapsed(model, now) ?? 0);
   return (
     <Banner role="idle" icon="compare" action={{ label: "Close", run: () => controller.compare(null) }}>
-      {"Outlined: run "}<span class="mono" title={run.run_id}>{format.shortId(run.run_id)}</span>
+      {"Outlined: run "}<Id id={run.run_id} shown={format.shortId(run.run_id)} />
       {` · ${STATUS[run.status as "completed"]?.word ?? run.status} · ${format.duration(took)} (${by < 0 ? "−" : "+"}${format.duration(Math.abs(by))}). `}
       The last column says how much longer it took.
     </Banner>
@@ -206,10 +208,12 @@ function Legend({ rows }: { rows: readonly Row[] }): JSX.Element | null {
 
 function NoRun({ controller, connection }: Shown): JSX.Element {
   const { fn_name, follower, run_id } = controller;
-  const name = fn_name || "The function";
+  if (follower === null && fn_name === "") {
+    return <Empty icon="function" title="No run to show" code="nb.RunTimeline(client.runs())">It was made for no run: the list was empty.</Empty>;
+  }
   if (follower === null) {
     return (
-      <Empty icon="function" title={`${name} has not run yet`} code={`run = ${fn_name.replaceAll("-", "_") || "my_function"}.start({"prompt": "…"})`}>
+      <Empty icon="function" title={`${fn_name} has not run yet`} code={`run = ${fn_name.replaceAll("-", "_")}.start({"prompt": "…"})`}>
         Start it from a cell or send its event.
       </Empty>
     );
