@@ -123,6 +123,7 @@ class Feed:
     async def _pump(self, channel: str, subscription: Subscription) -> None:
         log = subscription.log
         try:
+            await subscription.kept()
             begin = {"epoch": log.epoch, "first": log.first, "offset": subscription.cursor}
             await self._tell(channel, subscription, "subscribed", begin)
             while True:

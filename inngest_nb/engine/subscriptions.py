@@ -77,6 +77,7 @@ class Subscriptions:
         log = subscription.log
         loop = asyncio.get_running_loop()
         try:
+            await subscription.kept()
             await self._say(
                 {
                     "op": "subscribed",

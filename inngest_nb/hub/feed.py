@@ -91,6 +91,9 @@ class FeedSubscription:
     def _has_missed(self) -> bool:
         return self._missed or self.cursor < self.log.first
 
+    async def kept(self) -> None:
+        """Nothing of a feed is kept: its epoch is that of its process."""
+
     async def wait(self) -> None:
         """Wait for changes, and until they may be told."""
         while not self._has_missed and self.cursor >= self.log.next:

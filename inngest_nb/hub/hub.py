@@ -253,6 +253,7 @@ class Hub:
         log = self._find(name)
         if log.held:
             self._release(log)
+        if self._batch and log in self._touched:
             self._flush_soon()
         return log
 
@@ -262,7 +263,7 @@ class Hub:
         if log is not None:
             return log
         row = self._reader.execute(_SQL.find_channel, (name,)).fetchone()
-        return self._keep(ChannelLog(row[0], name, row[1], row[2], row[3], row[3])) if row else self.begin(name)
+        return self._keep(ChannelLog(row[0], name, row[1], row[2], row[3], row[3], is_kept=True)) if row else self.begin(name)
 
     def begin(self, name: str) -> ChannelLog:
         """The log of a channel that cannot be on disk yet, as that of a new run: nothing is looked up."""
@@ -340,7 +341,11 @@ class Hub:
         idle = [
             n
             for n, log in self._logs.items()
-            if not log.readers and not log.holds and log.visible == log.next and log not in self._touched
+            if log.is_kept
+            and not log.readers
+            and not log.holds
+            and log.visible == log.next
+            and log not in self._touched
         ]
         for name in idle[: _IDLE_LOGS // 2]:
             del self._logs[name]

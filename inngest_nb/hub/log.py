@@ -74,6 +74,7 @@ class ChannelLog:
     readers: int = 0
     holds: int = 0  # who needs it untrimmed
     held: Notes = field(default_factory=list)  # its last messages, to be written together
+    is_kept: bool = False  # the log itself is on disk, with its epoch
 
     @property
     def tail_first(self) -> int:
@@ -102,6 +103,7 @@ class ChannelLog:
 
     def show(self, upto: int) -> None:
         """Make offsets below `upto` visible and wake who waits for them."""
+        self.is_kept = True
         self.visible = max(self.visible, upto)
         if self.tail:
             self._trim()

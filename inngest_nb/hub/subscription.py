@@ -86,6 +86,11 @@ class Subscription:
         """One past the newest offset that may be read."""
         return self.log.visible
 
+    async def kept(self) -> None:
+        """Wait until the log is on disk: an epoch that a crash takes back must not be told to anybody."""
+        while not self.log.is_kept:
+            await self._wait()
+
     async def wait(self) -> None:
         """Wait until there is something to read."""
         while self._known is None and self.log.first <= self.cursor >= self.log.visible:

@@ -12,7 +12,10 @@ _MOST_DOUBLINGS = 32
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """From `least_ms`, doubling up to `most_ms`, and never twice the same: those who lost one server return one by one."""
+    """From `least_ms`, doubling up to `most_ms`, with chance in between: those who lost one server return one by one.
+
+    No delay is shorter than `least_ms` or longer than `most_ms`; where that leaves no room for chance, it is always the same.
+    """
 
     least_ms: float = 250
     most_ms: float = 5000
@@ -21,8 +24,9 @@ class Backoff:
         """Milliseconds before attempt `attempt`, from 0.
 
         >>> Backoff().delay_ms(0, chance=0.0), Backoff().delay_ms(9, chance=0.0), Backoff().delay_ms(9, chance=1.0)
-        (250.0, 5000.0, 4750.0)
+        (250.0, 4750.0, 5000.0)
         """
-        jitter = self.least_ms * (random.random() if chance is None else chance)  # noqa: S311  # not a secret
-        delay = self.least_ms * 2.0 ** min(attempt, _MOST_DOUBLINGS) + jitter
-        return delay if delay <= self.most_ms else max(0.0, self.most_ms - jitter)
+        least = self.least_ms or 1.0  # nothing doubled would stay nothing
+        room = min(least, max(0.0, self.most_ms - least))
+        begin = min(least * 2.0 ** min(attempt, _MOST_DOUBLINGS), self.most_ms - room)
+        return begin + room * (random.random() if chance is None else chance)  # noqa: S311  # not a secret

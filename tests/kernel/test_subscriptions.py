@@ -128,6 +128,29 @@ def test_hooks_without_a_token_return_at_their_own_pace(server: KernelServer, cl
     patient.close()
 
 
+def test_who_follows_a_channel_without_messages_is_told_of_no_gap_after_a_kill(
+    server: KernelServer, client: inngest_nb.Inngest
+) -> None:
+    """The log of a channel is on disk before anybody hears of its epoch: a new one would be a gap."""
+    news = inngest_nb.realtime.channel("news", topics={"n": int})
+    token = client.realtime.token_sync(channel=news, expires_in="10m")
+    hooks = [
+        inngest_nb.use_realtime(news, client=client, reconnect_min_ms=20, reconnect_max_ms=200),
+        inngest_nb.use_realtime(news, token=token, reconnect_min_ms=20, reconnect_max_ms=200),
+    ]
+    for _ in range(3):
+        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        server.kill()
+        until(lambda: all(hook.connection_status != "open" for hook in hooks))
+        server.start()
+    until(lambda: all(hook.connection_status == "open" for hook in hooks), within_s=30)
+    client.realtime.publish_sync(news.n, 1)
+    for hook in hooks:
+        until(lambda hook=hook: bool(hook.messages.all))  # type: ignore[misc]
+        assert [(message.kind, message.data) for message in hook.messages.all] == [("data", 1)]
+        hook.close()
+
+
 def test_messages_of_a_stream_share_frames_and_a_lone_one_does_not_wait(
     client: inngest_nb.Inngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -213,6 +214,26 @@ async def test_data_over_the_limit_is_refused_with_the_size_and_nothing_else_suf
 async def test_written_resolves_also_when_there_is_only_a_new_channel(hub: Hub) -> None:
     hub.subscribe("never published to")
     await asyncio.wait_for(hub.written(), LIMIT_S)
+
+
+async def test_an_epoch_may_be_told_when_a_crash_cannot_take_it_back(hub: Hub, tmp_path: Path) -> None:
+    subscription = hub.subscribe("never published to")
+    await asyncio.wait_for(subscription.kept(), LIMIT_S)
+    with sqlite3.connect(tmp_path / "messages.db") as beside:
+        kept = beside.execute("SELECT epoch FROM channels WHERE name = 'never published to'").fetchall()
+    beside.close()
+    assert kept == [(subscription.log.epoch,)]
+
+
+async def test_a_log_that_is_on_its_way_to_the_disk_is_not_forgotten(hub: Hub) -> None:
+    log = hub.log("new")
+    hub._flush()
+    for number in range(3000):
+        hub.begin(f"run-{number}")
+    assert hub.log("new") is log
+    hub.publish(Publish("new", "t", "1"))
+    await hub.written()
+    assert await read(hub.subscribe("new", since="start"), 1) == [1]
 
 
 async def test_closing_a_subscription_forgets_its_reader(hub: Hub) -> None:
