@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 _WIND_UP_S = 2.0
+T = TypeVar("T")
+
+
+async def aside(call: Callable[[], T], name: str) -> T:
+    """Call code of the user's on a thread of its own: if it never returns, neither this loop nor the process waits for it."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def tell(settle: Callable[[Any], None], value: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone
+            loop.call_soon_threadsafe(lambda: None if outcome.done() else settle(value))
+
+    def run() -> None:
+        try:
+            tell(outcome.set_result, call())
+        except BaseException as exc:  # noqa: BLE001  # whatever it is, somebody waits for it
+            tell(outcome.set_exception, exc)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), name=name, daemon=True).start()
+    return await outcome
 
 
 class LoopThread:

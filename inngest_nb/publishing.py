@@ -11,7 +11,7 @@ from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.handed_out import SubscriptionToken, Topics, request_of
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
-from inngest_nb.realtime.streams import is_stream, send_stream
+from inngest_nb.realtime.streams import at_once, is_stream, send_stream
 from inngest_nb.realtime.tokens import DEFAULT_LIFETIME
 from inngest_nb.worker.context import current_execution, current_step
 from inngest_nb.worker.outcome import now_us
@@ -57,8 +57,8 @@ class ClientRealtime:
     @overload
     def publish_sync(self, ref: Publication[Any]) -> None: ...
     def publish_sync(self, ref: Any, data: Any = UNSET) -> None:
-        """As `publish`, blocking."""
-        publication = as_publication(ref, data)
+        """As `publish`, blocking; what comes piece by piece is for `publish`."""
+        publication = at_once(as_publication(ref, data))
         self._client._link().call("publish", _message(publication.ref, validate(*publication)))  # noqa: SLF001
 
     async def token(
@@ -95,7 +95,7 @@ class ClientRealtime:
         self,
         *,
         channel: Any,
-        topics: Iterable[Any] | None = None,
+        topics: Iterable[Any] | TopicRef[Any] | None = None,
         since: Since = "now",
         validate: bool = True,
         on_message: OnMessage | None = None,

@@ -6,15 +6,14 @@ Everything that changes attributes happens on the loop of the hook's home.
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Enum, Float, HasTraits, Instance, Int, Unicode
 
-from inngest_nb.errors import ChannelError, InngestError
+from inngest_nb.errors import ChannelError, InngestError, LinkError
+from inngest_nb.hooks.callbacks import Callbacks
 from inngest_nb.hooks.connection import Connection, ConnectionEvent, after, shown
 from inngest_nb.hooks.home import Home
 from inngest_nb.hooks.state import TERMINAL, HookState, Messages, flush, receive
@@ -25,8 +24,9 @@ from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.connecting import TokenSource
 from inngest_nb.realtime.following import Listener, Paced, Shared, Source
 from inngest_nb.realtime.messages import Message
+from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.realtime.subscription import Since, Subscription
-from inngest_nb.realtime.tickets import Token, fetch_ticket, named_channel
+from inngest_nb.realtime.tickets import Ticket, Token, fetch_ticket, named_channel
 
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest
@@ -35,7 +35,6 @@ HELD = 1_024  # messages kept for a hook that nobody sees; beyond that they wait
 _RESETTING = ("channel", "topics", "key")
 _RECONNECTING = ("token", "api_base_url", "validate", "reconnect", "reconnect_min_ms", "reconnect_max_ms")
 _SHOWING = ("enabled", "visible", "pause_on_hidden", "auto_close_on_terminal", "buffer_interval")
-_log = logging.getLogger("inngest_nb")
 
 
 class Realtime(HasTraits):
@@ -77,7 +76,8 @@ class Realtime(HasTraits):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._client, self._since, self._on_message, self._on_error = client, since, on_message, on_error
+        self._client, self._since = client, since
+        self._callbacks = Callbacks(on_message, on_error)
         self._state, self._connection = HookState(), Connection()
         self._place: tuple[int, int | None] | None = None  # offset and epoch to go on from
         self._is_over = False
@@ -121,6 +121,7 @@ class Realtime(HasTraits):
 
     def _reset(self) -> None:
         self._state, self._is_over = HookState(), False
+        self._connection = self._connection._replace(error=None)
         self._update()
 
     def _restart(self) -> None:
@@ -191,11 +192,24 @@ class Realtime(HasTraits):
             self._told(turn, "end", exc)
 
     async def _subscribe_by_token(self, turn: object) -> Subscription:
-        ticket = await fetch_ticket(self.token) if self.token is not None else None
+        ticket = await self._fetch_ticket(turn) if self.token is not None else None
         channel = None if ticket is None else ticket.channel or named_channel(ticket)
         if ticket is None or channel is None:
             raise ChannelError("use_realtime needs a channel, or a token that was made for one")
         return self._subscribe(turn, channel, self.topics or ticket.topics)
+
+    async def _fetch_ticket(self, turn: object) -> Ticket:
+        attempt = 0
+        while True:
+            try:
+                return await fetch_ticket(self.token)
+            except LinkError as exc:
+                if not self.reconnect:
+                    raise
+                self._told(turn, "lost", exc)
+            await asyncio.sleep(self._backoff.delay_ms(attempt) / 1000)
+            attempt += 1
+            self._told(turn, "begin")
 
     def _subscribe(self, turn: object, channel: Any, topics: Any) -> Subscription:
         since, epoch = self._place or (self._since, None)
@@ -206,12 +220,16 @@ class Realtime(HasTraits):
             since,
             epoch=epoch,
             codec=Codec(channel, validate=self.validate),
-            on_error=self._report,
+            on_error=self._callbacks.failed,
             status=self._listener(turn),
         )
 
+    @property
+    def _backoff(self) -> Backoff:
+        return Backoff(least_ms=self.reconnect_min_ms, most_ms=self.reconnect_max_ms)
+
     def _source(self) -> Source:
-        backoff = Backoff(least_ms=self.reconnect_min_ms, most_ms=self.reconnect_max_ms)
+        backoff = self._backoff
         if self.token is None:
             return Paced(self._engine(), backoff)
         return TokenSource(
@@ -263,28 +281,12 @@ class Realtime(HasTraits):
         if self.buffer_interval > 0 and not self._is_hidden:
             self._flush_later()
         self._show()
-        await self._call_back(message)
+        await self._callbacks.heard(message)
         if self._state.run_status in TERMINAL and self.auto_close_on_terminal:
             self._finish()
         while self._is_hidden and len(self._state.buffer) >= HELD:
             self._seen.clear()
             await self._seen.wait()
-
-    async def _call_back(self, message: Message) -> None:
-        if self._on_message is None:
-            return
-        try:
-            result = self._on_message(message)
-            if inspect.isawaitable(result):
-                await result
-        except Exception as exc:  # noqa: BLE001  # a callback that fails is told of, and called again
-            self._report(exc)
-
-    def _report(self, error: Exception) -> None:
-        if self._on_error is not None:
-            self._on_error(error)
-        else:
-            _log.warning("use_realtime: %s", error)
 
     def _flush_later(self) -> None:
         if self._flushing is None:
@@ -321,12 +323,17 @@ class Realtime(HasTraits):
                 for name, value in values.items():
                     self.set_trait(name, value)
         except Exception as exc:  # noqa: BLE001  # an observer that fails must not stop the others
-            self._report(exc)
+            self._callbacks.failed(exc)
+
+
+def _kept(topics: Any) -> Any:
+    """Topics that can be read more than once."""
+    return list(topics) if isinstance(topics, Iterable) and not isinstance(topics, str) else topics
 
 
 def use_realtime(
     channel: Any = None,
-    topics: Iterable[Any] | None = None,
+    topics: Iterable[Any] | TopicRef[Any] | None = None,
     *,
     token: Token | None = None,
     key: str | None = None,
@@ -376,7 +383,7 @@ def use_realtime(
     if enabled and channel is None and token is None:
         raise ChannelError("use_realtime needs a channel, or a token that was made for one")
     return Realtime(
-        channel=channel, topics=None if topics is None else list(topics), token=token, key=key, enabled=enabled,
+        channel=channel, topics=_kept(topics), token=token, key=key, enabled=enabled,
         validate=validate, history_limit=history_limit, buffer_interval=buffer_interval, api_base_url=api_base_url,
         reconnect=reconnect, reconnect_min_ms=reconnect_min_ms, reconnect_max_ms=reconnect_max_ms,
         pause_on_hidden=pause_on_hidden, auto_close_on_terminal=auto_close_on_terminal, on_message=on_message,

@@ -263,7 +263,11 @@ class Hub:
         if log is not None:
             return log
         row = self._reader.execute(_SQL.find_channel, (name,)).fetchone()
-        return self._keep(ChannelLog(row[0], name, row[1], row[2], row[3], row[3], is_kept=True)) if row else self.begin(name)
+        return (
+            self._keep(ChannelLog(row[0], name, row[1], row[2], row[3], row[3], is_kept=True))
+            if row
+            else self.begin(name)
+        )
 
     def begin(self, name: str) -> ChannelLog:
         """The log of a channel that cannot be on disk yet, as that of a new run: nothing is looked up."""

@@ -10,6 +10,7 @@ from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.channels import channel_name, topic_names
 from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.connecting import TokenSource
+from inngest_nb.realtime.refs import TopicRef
 from inngest_nb.realtime.subscription import OnError, OnMessage, Since, Subscription
 from inngest_nb.realtime.tickets import Token, named_channel, ticket_of
 
@@ -19,7 +20,7 @@ __all__ = ["subscribe"]
 def subscribe(
     *,
     channel: Any = None,
-    topics: Iterable[Any] | None = None,
+    topics: Iterable[Any] | TopicRef[Any] | None = None,
     token: Token,
     api_base_url: str | None = None,
     since: Since = "now",
@@ -36,7 +37,8 @@ def subscribe(
         channel: an instance or a name; may be left out with a token, not a function, that was made for one channel.
         topics: some of those that the token is for; None for all of them.
         token: what `client.realtime.token` returns, or a function, async or not, that fetches it. It is called for every
-            connection; a token that is not fetched serves until it ends and the connection breaks.
+            connection, on a thread of its own if it is not async; a token that is not fetched serves until it ends and the
+            connection breaks.
         api_base_url: where the token is from, if it does not say so itself: the address of the Jupyter server, with its
             base URL.
         since: "now", "start", an offset or a datetime.

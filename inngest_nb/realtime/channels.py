@@ -59,6 +59,9 @@ class BoundChannel:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.topics]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, dict(self.topics), dict(self.params))
+
     def __hash__(self) -> int:
         return hash(self.name)
 
@@ -187,9 +190,7 @@ def channel(
     >>> channel("system:alerts").add_topic(topic("alert").type(dict)).alert
     TopicRef('system:alerts', 'alert')
     """
-    configs: Topics = MappingProxyType(
-        {names.check_topic_name(key): topic_config(key, value) for key, value in (topics or {}).items()}
-    )
+    configs = MappingProxyType(_configs({} if topics is None else topics))
     if callable(name):
         return ChannelDefinition(name, configs)
     if fields := names.template_fields(_checked_name(name)):
@@ -217,22 +218,32 @@ def topic_configs(channel: object) -> Topics:
     return _concrete(channel).topics
 
 
-def topic_names(channel: object, topics: Iterable[str | TopicRef[Any]] | str | None) -> list[str] | None:
+def topic_names(channel: object, topics: Iterable[str | TopicRef[Any]] | TopicRef[Any] | None) -> list[str] | None:
     """Return the names of the topics to subscribe to, checked against a declared channel; None means all.
 
     Raises
     ------
     ChannelError
-        If the channel was declared without such a topic.
+        If the channel was declared without such a topic, or what names a topic is neither a name nor a ref of this channel.
     """
     if topics is None:
         return None
-    wanted = [topics] if isinstance(topics, str) else [t.topic if isinstance(t, TopicRef) else t for t in topics]
-    known = topic_configs(channel)
-    for name in wanted:
-        if not isinstance(channel, str) and name not in known and not name.startswith("$"):
-            raise names.unknown_topic(channel_name(channel), name, known)
-    return wanted
+    wanted = [topics] if isinstance(topics, (str, TopicRef)) else topics
+    if not isinstance(wanted, Iterable):
+        raise ChannelError(f"topics is a list of names, not {type(topics).__name__} {topics!r:.80}")
+    return [_topic_name(channel, topic) for topic in wanted]
+
+
+def _topic_name(channel: object, topic: object) -> str:
+    if isinstance(topic, TopicRef):
+        if topic.channel != channel_name(channel):
+            raise ChannelError(f"{topic.label} is none of channel {channel_name(channel)!r}")
+        topic = topic.topic
+    if not isinstance(topic, str):
+        raise ChannelError(f"topics are names, or refs such as chat.status, not {type(topic).__name__} {topic!r:.80}")
+    if not isinstance(channel, str) and topic not in (known := topic_configs(channel)) and not topic.startswith("$"):
+        raise names.unknown_topic(channel_name(channel), topic, known)
+    return names.check_text("a topic's name", topic)
 
 
 def _concrete(channel: object) -> BoundChannel:
@@ -243,7 +254,15 @@ def _concrete(channel: object) -> BoundChannel:
         return cast("Callable[[], BoundChannel]", channel)()
     if isinstance(channel, ChannelDefinition):
         raise channel.uncalled("a subscription")
+    if isinstance(channel, TopicRef):
+        raise ChannelError(f"{channel.label} is not a channel; pass the channel, and topics=[{channel.topic!r}]")
     raise ChannelError(f"expected a channel or its name, got {type(channel).__name__} {repr(channel)[:80]}")
+
+
+def _configs(topics: object) -> dict[str, TopicConfig[Any]]:
+    if not isinstance(topics, Mapping):
+        raise ChannelError(f"topics is a dict of names and schemas, not {type(topics).__name__} {topics!r:.80}")
+    return {names.check_topic_name(key): topic_config(key, value) for key, value in topics.items()}
 
 
 def _with_topic(topics: Topics, added: TopicDefinition | str) -> Topics:
@@ -258,4 +277,4 @@ def _with_topic(topics: Topics, added: TopicDefinition | str) -> Topics:
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise ChannelError(f"a channel's name is a non-empty string, not {name!r:.80}")
-    return name
+    return names.check_text("a channel's name", name)

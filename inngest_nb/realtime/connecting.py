@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 
 import orjson
 
-from inngest_nb.errors import ChannelError, InngestError, LinkError, TokenError
+from inngest_nb.errors import ChannelError, LinkError, TokenError
 from inngest_nb.loops import LoopThread
 from inngest_nb.realtime.backoff import Backoff
 from inngest_nb.realtime.following import Followed, Listener, Place, Source
-from inngest_nb.realtime.tickets import FETCH_S, Ticket, Token, fetch_ticket
+from inngest_nb.realtime.tickets import Ticket, Token, fetch_ticket
 
 if TYPE_CHECKING:
     from tornado.websocket import WebSocketClientConnection
@@ -135,16 +135,7 @@ class TokenFollowing:
 
     async def _once(self) -> None:
         """Connect and read until the connection ends."""
-        try:
-            ticket = await fetch_ticket(self._source.token)
-        except InngestError:
-            raise
-        except TimeoutError as exc:
-            raise LinkError(
-                f"no token for {self._channel!r}: the function has not returned one in {FETCH_S:g} s"
-            ) from exc
-        except Exception as exc:
-            raise LinkError(f"no token for {self._channel!r}: {type(exc).__name__}: {exc}") from exc
+        ticket = await fetch_ticket(self._source.token, self._channel)
         ticket.check(self._channel, None if self._topics is None else sorted(self._topics))
         if self._source.here is not None and not ticket.has_base_url(self._source.api_base_url):
             await self._follow_here(self._source.here())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Mapping
@@ -50,6 +51,9 @@ class Channel(BoundChannel):
         given = names.bind(type(self).__name__, self._signature, args, params).arguments
         super().__init__(self._template.format(**given), type(self).topics, given)
         self.__dict__.update(given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), **self.params), ()
 
     if not TYPE_CHECKING:  # a checker knows the topics and should report any other
 

@@ -22,7 +22,7 @@ __all__ = [
     "get_subscription_token",
 ]
 
-Topics = Iterable[str | TopicRef[Any]] | str | None
+Topics = Iterable[str | TopicRef[Any]] | TopicRef[Any] | str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

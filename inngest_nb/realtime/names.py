@@ -13,6 +13,7 @@ __all__ = [
     "UncalledChannelError",
     "UnknownTopicError",
     "bind",
+    "check_text",
     "check_topic_name",
     "parameter_list",
     "template_fields",
@@ -33,6 +34,15 @@ class UncalledChannelError(AttributeError, ChannelError):
     """A channel with parameters, used where one of its instances is needed."""
 
 
+def check_text(what: str, name: str) -> str:
+    """Return `name` if it can be sent: half a surrogate pair has no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as exc:
+        raise ChannelError(f"{what} is text, and {name!r:.80} is none: {exc.reason}") from None
+    return name
+
+
 def check_topic_name(topic: object) -> str:
     """Return `topic` if a channel may have a topic of this name."""
     if not isinstance(topic, str) or not topic:
@@ -43,7 +53,7 @@ def check_topic_name(topic: object) -> str:
         )
     if topic.startswith("$"):
         raise ChannelError(f"a topic cannot be called {topic!r}: names with $ are the engine's own")
-    return topic
+    return check_text("a topic's name", topic)
 
 
 def unknown_topic(channel: str, topic: str, known: Iterable[str]) -> UnknownTopicError:

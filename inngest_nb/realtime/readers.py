@@ -28,6 +28,8 @@ class _Reader:
 
     def _take(self) -> Message | Exception | End | None:
         """The next message, why it was left out, the end, or None if there is nothing yet."""
+        if self._is_over:
+            return End()
         item = self._inbox.take()
         if isinstance(item, End):
             self.close()

@@ -55,6 +55,9 @@ class TopicConfig(Generic[T]):
         adapter = None if isinstance(self.schema, StaticSchema) else _adapter(self.schema)
         object.__setattr__(self, "_adapter", adapter)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TopicConfig, (self.schema,)
+
     @property
     def type(self) -> type[T]:
         """The type of the topic's data."""
@@ -88,6 +91,12 @@ class TopicConfig(Generic[T]):
         value = self._adapter.validate_python(data)
         # A model changed after it was made is not validated again, but then its dump warns.
         return self._adapter.dump_python(value, mode="json", by_alias=True, warnings="error")
+
+    def numbers(self, data: object) -> object:
+        """Return `data` as `dump` does, except that NaN and infinity, which `dump` may turn into None, are still there."""
+        if self._adapter is None:
+            return data
+        return self._adapter.dump_python(self._adapter.validate_python(data), warnings=False)
 
 
 def topic_config(topic: str, declared: object) -> TopicConfig[Any]:
@@ -125,7 +134,9 @@ def validate(ref: TopicRef[Any], data: object) -> str:
         raise SchemaError(field_errors(ref, exc, "nothing was sent")) from exc
     except PydanticSerializationError as exc:
         raise SchemaError(f"data for {ref.label} does not fit {_type_name(ref.config.type)}: {exc}") from exc
-    text = _encode(ref, plain)
+    except (ValueError, RecursionError) as exc:  # values in values without end
+        raise PayloadError(f"data for {ref.label} is not JSON: {exc}") from exc
+    text = _encode(ref, plain, data)
     if len(text) > MAX_DATA_BYTES:
         raise PayloadError(
             f"data for {ref.label} is {len(text):,} bytes of JSON, and a message carries at most {MAX_DATA_BYTES:,}; "
@@ -148,13 +159,13 @@ def _adapter(schema: object) -> TypeAdapter[Any]:
         ) from exc
 
 
-def _encode(ref: TopicRef[Any], plain: object) -> bytes:
+def _encode(ref: TopicRef[Any], plain: object, data: object) -> bytes:
     try:
         text = orjson.dumps(plain, default=_as_json, option=_JSON_OPTIONS)
     except (orjson.JSONEncodeError, RecursionError) as exc:
         raise PayloadError(f"data for {ref.label} is not JSON: {exc}") from exc
-    # orjson writes NaN and infinity as null, so only a text with a null in it can hide one.
-    if b"null" in text and (path := next(_not_finite(plain, "data"), None)) is not None:
+    # pydantic and orjson write NaN and infinity as null, so only a text with a null in it can hide one.
+    if b"null" in text and (path := next(_not_finite(ref.config.numbers(data), "data"), None)) is not None:
         raise PayloadError(f"data for {ref.label} is not JSON: {path} is NaN or infinite; send None or a string")
     return text
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from inngest_nb.errors import PayloadError
 from inngest_nb.realtime.messages import Message, execution_of
-from inngest_nb.realtime.refs import TopicRef
+from inngest_nb.realtime.refs import Publication, TopicRef
 from inngest_nb.realtime.schemas import validate
 
 if TYPE_CHECKING:
     from inngest_nb.realtime.subscription import Subscription
 
-__all__ = ["Stream", "is_stream", "send_stream"]
+__all__ = ["Stream", "at_once", "is_stream", "send_stream"]
 
 _ENDED = frozenset({"completed", "failed", "cancelled"})
 #: Sends JSON text with more fields of the message.
@@ -25,6 +26,20 @@ Send = Callable[[str, dict[str, str]], Awaitable[Any]]
 def is_stream(data: object) -> bool:
     """Whether data is to be published piece by piece."""
     return isinstance(data, AsyncIterable)
+
+
+def at_once(publication: Publication[Any]) -> Publication[Any]:
+    """Return what is to be published in one piece.
+
+    Raises:
+        PayloadError: it is an async iterator.
+    """
+    if is_stream(publication.data):
+        raise PayloadError(
+            f"data for {publication.ref.label} is an async iterator, which is published piece by piece: "
+            "await ctx.publish(ref, data) or client.realtime.publish(ref, data)"
+        )
+    return publication
 
 
 async def send_stream(send: Send, ref: TopicRef[Any], pieces: AsyncIterable[Any]) -> str:

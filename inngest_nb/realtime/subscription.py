@@ -25,6 +25,8 @@ __all__ = ["OnError", "OnMessage", "Since", "Subscription"]
 Since = str | int | datetime.datetime
 OnMessage = Callable[[Message], Any]
 OnError = Callable[[Exception], Any]
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_NEVER = 1 << 62  # more than a log can hold and SQLite can compare
 _log = logging.getLogger("inngest_nb")
 
 
@@ -51,6 +53,9 @@ class Subscription:
         on_error: OnError | None = None,
         status: Listener | None = None,
     ) -> None:
+        for name, callback in (("on_message", on_message), ("on_error", on_error)):
+            if callback is not None and not callable(callback):
+                raise ChannelError(f"{name} must be a function, not {type(callback).__name__} {callback!r:.80}")
         self.channel, self.topics, self.is_closed = channel, topics, False
         self.codec = codec
         self._source, self._on_error, self._status = source, on_error, status or Listener()
@@ -202,9 +207,17 @@ def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Non
         loop.call_soon_threadsafe(call)
 
 
+def _microseconds(moment: datetime.datetime) -> int:
+    """Microseconds since the epoch, to the last one; local time if it has no zone. Nothing is older than 1970."""
+    if moment.year <= _EPOCH.year:
+        return 0
+    return (moment.astimezone(datetime.UTC) - _EPOCH) // datetime.timedelta(microseconds=1)
+
+
 def _place(since: Since) -> Place:
     if isinstance(since, datetime.datetime):
-        return {"us": int(since.timestamp() * 1e6)}
-    if since in ("now", "start") or (isinstance(since, int) and not isinstance(since, bool) and since >= 0):
+        return {"us": _microseconds(since)}
+    is_offset = isinstance(since, int) and not isinstance(since, bool) and 0 <= since < _NEVER
+    if is_offset or (isinstance(since, str) and since in ("now", "start")):
         return since
     raise ChannelError(f'since must be "now", "start", an offset from 0 on or a datetime, not {since!r}')

@@ -8,15 +8,16 @@ import dataclasses
 import inspect
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from inngest_nb.errors import ChannelError, TokenError, TokenExpired
+from inngest_nb.errors import ChannelError, InngestError, LinkError, TokenError, TokenExpired
+from inngest_nb.loops import aside
 from inngest_nb.realtime.channels import channel_name
 
-__all__ = ["FETCH_S", "Ticket", "Token", "fetch_ticket", "named_channel", "ticket_of"]
+__all__ = ["Ticket", "Token", "fetch_ticket", "named_channel", "ticket_of"]
 
 FETCH_S = 30.0
 _BASES = ("INNGEST_API_BASE_URL", "INNGEST_BASE_URL", "INNGEST_NB_URL")
@@ -113,22 +114,33 @@ def _field(value: object, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
-async def fetch_ticket(token: Token) -> Ticket:
-    """Read a token, or call for one.
+async def fetch_ticket(token: Token, channel: str | None = None) -> Ticket:
+    """Read a token, or call for one; `channel` is what it is wanted for.
 
     Raises:
+        LinkError: the function that fetches it raised something, or has not returned in time.
         ChannelError: what was given or returned is no token.
     """
-    value = token() if callable(token) else token
-    if inspect.isawaitable(value):
-        value = await asyncio.wait_for(_value(value), FETCH_S)
+    if not callable(token):
+        return ticket_of(token)
+    wanted = "no token" if channel is None else f"no token for {channel!r}"
+    try:
+        async with asyncio.timeout(FETCH_S):
+            value = await _called(token)
+    except InngestError:
+        raise
+    except TimeoutError as exc:
+        raise LinkError(f"{wanted}: the function has not returned one in {FETCH_S:g} s") from exc
+    except Exception as exc:
+        raise LinkError(f"{wanted}: {type(exc).__name__}: {exc}") from exc
     if value is None:
         raise ChannelError("the function that was given as token returned nothing")
     return ticket_of(value)
 
 
-async def _value(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+async def _called(fetch: Callable[[], Any]) -> Any:
+    value = fetch() if inspect.iscoroutinefunction(fetch) else await aside(fetch, "inngest-nb token")
+    return await value if inspect.isawaitable(value) else value
 
 
 def named_channel(ticket: Ticket) -> str | None:

@@ -19,7 +19,7 @@ from inngest_nb.middleware import Output
 from inngest_nb.protocol import Message, RunStart
 from inngest_nb.realtime.refs import TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
-from inngest_nb.realtime.streams import is_stream, send_stream
+from inngest_nb.realtime.streams import at_once, is_stream, send_stream
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
@@ -379,7 +379,7 @@ class Execution:
 
     def publish_now(self, ref: Any, data: Any) -> Any:
         """Validate and send from any thread."""
-        publication = as_publication(ref, data)
+        publication = at_once(as_publication(ref, data))
         return self._post(publication.ref, validate(*publication))
 
     def _post(self, ref: TopicRef[Any], text: str, about: dict[str, str] | None = None) -> Any:

@@ -17,6 +17,7 @@ from inngest_nb.jsontext import dumps, loads
 from inngest_nb.protocol import UNTIL
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
+from inngest_nb.realtime.streams import at_once
 from inngest_nb.types import EmptySentinel
 from inngest_nb.worker.approval import Decision, request_approval
 from inngest_nb.worker.context import current_step
@@ -232,7 +233,7 @@ class StepRealtime:
 
     async def publish(self, step_id: str, ref: TopicRef[T], data: T = UNSET) -> Any:
         """Publish as a step of the run: exactly once in the channel's log. Returns the data as it was sent."""
-        publication = as_publication(ref, data)
+        publication = at_once(as_publication(ref, data))
         text = validate(publication.ref, publication.data)
         message = {"channel": publication.ref.channel, "topic": publication.ref.topic, "data": text}
         return await self._execution.step(step_id, "realtime.publish", lambda: loads(text), publish=message)

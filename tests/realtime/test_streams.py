@@ -10,7 +10,7 @@ import pytest
 
 import inngest_nb
 from inngest_nb import realtime
-from inngest_nb.errors import ChannelError, SchemaError
+from inngest_nb.errors import ChannelError, PayloadError, SchemaError
 from inngest_nb.realtime import Message
 
 LIMIT_S = 10.0
@@ -146,6 +146,17 @@ async def test_a_stream_without_an_end_ends_with_its_run(client: inngest_nb.Inng
     run = half.start()
     await asyncio.to_thread(run.result, LIMIT_S)
     assert await pieces(await first_stream(client)) == ["a"]
+
+
+async def test_what_comes_piece_by_piece_cannot_be_published_in_one(client: inngest_nb.Inngest) -> None:
+    @client.create_function(fn_id="one", trigger=inngest_nb.TriggerEvent(event="app/one"), retries=0)
+    async def one(ctx: inngest_nb.Context) -> None:
+        await ctx.step.realtime.publish("durable", chat.text, words("a"))
+
+    with pytest.raises(inngest_nb.RunFailed, match="async iterator, which is published piece by piece"):
+        await asyncio.to_thread(one.start().result, LIMIT_S)
+    with pytest.raises(PayloadError, match=r"client\.realtime\.publish"):
+        client.realtime.publish_sync(chat.text, words("a"))
 
 
 def test_peers_publish_no_messages_of_the_engine(client: inngest_nb.Inngest) -> None:

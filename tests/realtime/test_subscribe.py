@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 import inngest_nb
 from inngest_nb import links, realtime
+from inngest_nb.engine.subscriptions import MAX_SUBSCRIPTIONS
 from inngest_nb.errors import ChannelError, SchemaError
 from inngest_nb.hub.subscription import BATCH
 from inngest_nb.links.embedded import EmbeddedLink
@@ -156,7 +157,55 @@ def test_since(client: inngest_nb.Inngest, since: Any) -> None:
     assert [message.data for message in found] == expected
 
 
-@pytest.mark.parametrize("since", ["later", -1, True, 1.5, None])
+async def test_an_iterator_that_was_closed_gives_nothing_more(client: inngest_nb.Inngest) -> None:
+    publish(client, "a", "b")
+    messages = aiter(client.realtime.subscribe(channel=news, since="start"))
+    assert (await anext(messages)).data == "a"
+    await messages.aclose()
+    assert [message async for message in messages] == []
+
+
+async def test_a_wait_that_was_given_up_loses_nothing(client: inngest_nb.Inngest) -> None:
+    messages = aiter(await client.realtime.subscribe(channel=news))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(messages), 0.01)
+    await client.realtime.publish(news.line, "a")
+    assert (await asyncio.wait_for(anext(messages), LIMIT_S)).data == "a"
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        datetime.datetime.min,  # noqa: DTZ901  # as people write it: local time
+        datetime.datetime(2026, 1, 1),  # noqa: DTZ001
+        datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC),
+    ],
+)
+def test_a_time_long_ago_is_the_start(client: inngest_nb.Inngest, since: datetime.datetime) -> None:
+    publish(client, "a", "b")
+    assert [message.data for message in first(client.realtime.subscribe(channel=news, since=since), 2)] == ["a", "b"]
+
+
+def test_the_time_of_a_message_is_its_place_to_the_microsecond(client: inngest_nb.Inngest) -> None:
+    publish(client, *map(str, range(50)))
+    for message in first(client.realtime.subscribe(channel=news, since="start"), 50):
+        (found,) = first(client.realtime.subscribe(channel=news, since=message.created_at), 1)
+        assert found.created_at == message.created_at
+
+
+def test_an_offset_that_is_not_there_yet_is_now(client: inngest_nb.Inngest) -> None:
+    subscription = client.realtime.subscribe(channel=news, since=1_000_000).ready()
+    publish(client, "a")
+    assert [message.data for message in first(subscription, 1)] == ["a"]
+
+
+@pytest.mark.parametrize("wrong", [{"on_message": 5}, {"on_error": "print"}])
+def test_what_cannot_be_called_back_is_refused_at_once(client: inngest_nb.Inngest, wrong: Any) -> None:
+    with pytest.raises(ChannelError, match="must be a function"):
+        client.realtime.subscribe(channel=news, **wrong)
+
+
+@pytest.mark.parametrize("since", ["later", -1, True, 1.5, None, 2**70, datetime.timedelta(minutes=5)])
 def test_a_wrong_since_is_refused_at_once(client: inngest_nb.Inngest, since: Any) -> None:
     with pytest.raises(ChannelError, match="since must be"):
         client.realtime.subscribe(channel=news, since=since)
@@ -168,11 +217,14 @@ def test_an_unknown_topic_is_refused_at_once(client: inngest_nb.Inngest) -> None
 
 
 def test_a_subscription_that_the_engine_refuses_raises_where_it_is_read(client: inngest_nb.Inngest) -> None:
-    subscription = client.realtime.subscribe(channel="x", topics=[5])
-    with pytest.raises(ChannelError, match="topics must be a list of names"):
+    others = [client.realtime.subscribe(channel="x") for _ in range(MAX_SUBSCRIPTIONS)]
+    subscription = client.realtime.subscribe(channel="x")
+    with pytest.raises(ChannelError, match="already follows 1000 channels"):
         subscription.ready()
-    with pytest.raises(ChannelError, match="topics"):
+    with pytest.raises(ChannelError, match="already follows"):
         next(iter(subscription))
+    for other in others:
+        other.close()
 
 
 # -- validation ----------------------------------------------------------------------------------

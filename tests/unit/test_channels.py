@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import re
 from typing import Any
 
 import pydantic
@@ -191,8 +193,51 @@ def test_topics_to_subscribe_to_are_checked_only_where_they_are_known() -> None:
     assert topic_names("agent-chat:t1", ["whatever"]) == ["whatever"]
     with pytest.raises(ChannelError, match="did you mean 'tokens'"):
         topic_names(chat, ["token"])
+    assert topic_names(chat, chat.status) == topic_names("agent-chat:t1", chat.status) == ["status"]
     assert topic_configs("agent-chat:t1") == {}
     assert topic_configs(chat)["status"].type is Status
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [
+        (5, "topics is a list of names, not int 5"),
+        ([None], "not NoneType None"),
+        ([5], "not int 5"),
+        ([AgentChat("t2").status], "topic 'status' of channel 'agent-chat:t2' is none of channel 'agent-chat:t1'"),
+        (["$\ud800"], "a topic's name is text"),
+    ],
+)
+@pytest.mark.parametrize("channel", ["agent-chat:t1", AgentChat("t1")])
+def test_what_names_no_topic_of_the_channel_is_refused(channel: Any, topics: Any, said: str) -> None:
+    with pytest.raises(ChannelError, match=re.escape(said)):
+        topic_names(channel, topics)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        realtime.channel,
+        realtime.channel(lambda x: f"chat:{x}"),
+        lambda text: realtime.channel("c", topics={text: str}),
+        realtime.topic,
+    ],
+)
+def test_a_name_that_cannot_be_sent_is_refused_where_it_is_made(declare: Any) -> None:
+    assert declare("\U0001f389")
+    with pytest.raises(ChannelError, match="surrogates not allowed"):
+        declare("\ud83c")
+
+
+@pytest.mark.parametrize("topics", [["status"], "status", Status, 5])
+def test_topics_are_declared_in_a_dict(topics: Any) -> None:
+    with pytest.raises(ChannelError, match="topics is a dict of names and schemas"):
+        realtime.channel(name="c", topics=topics)
+
+
+def test_a_ref_is_no_channel() -> None:
+    with pytest.raises(ChannelError, match=r"is not a channel; pass the channel, and topics=\['status'\]"):
+        channel_name(AgentChat("t1").status)
 
 
 @pytest.mark.parametrize("wrong", ["", None, 3, object()])
@@ -229,7 +274,8 @@ def test_channels_are_values() -> None:
     assert chat == agent_chat("t1") != agent_chat("t2")
     assert AgentChat("t1") == AgentChat(thread_id="t1") != chat  # another schema of usage
     assert len({chat, agent_chat("t1"), agent_chat("t2")}) == 2
-    assert copy.copy(AgentChat("t1")) == AgentChat("t1")
+    for value in (chat, AgentChat("t1"), post("p1"), chat.status, AgentChat("t1").usage):
+        assert copy.copy(value) == copy.deepcopy(value) == pickle.loads(pickle.dumps(value)) == value
     with pytest.raises(ChannelError, match="frozen"):
         chat.name = "other"
     assert repr(chat) == "ChannelInstance('agent-chat:t1')"

@@ -135,6 +135,22 @@ def test_numbers_that_json_has_not_are_refused_in_models_too() -> None:
         realtime.validate(ref(Step), {"name": "a", "took": float("nan")})
 
 
+@pytest.mark.parametrize("schema", [Any, object, dict[str, Any], Status | dict[str, Any]])
+def test_numbers_that_json_has_not_are_refused_whatever_the_schema(schema: Any) -> None:
+    with pytest.raises(PayloadError, match=r"data\.a\[1\] is NaN or infinite"):
+        realtime.validate(ref(schema), {"a": [1.5, float("nan")], "b": None})
+    assert sent(schema, {"a": [1.5, None]}) == {"a": [1.5, None]}
+
+
+@pytest.mark.parametrize("schema", [Any, realtime.static_schema(object)])
+def test_values_in_values_without_end_are_refused(schema: Any) -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(PayloadError, match="is not JSON"):
+        realtime.validate(ref(schema), deep)
+
+
 @pytest.mark.parametrize("data", [object(), {"f": print}, b"bytes", 2**70, "\ud800"])
 def test_what_has_no_json_form_is_refused(data: Any) -> None:
     with pytest.raises(PayloadError, match="data for topic 'status' of channel 'chat:t1' is not JSON"):
