@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from inngest_nb.errors import FunctionConfigInvalidError, LinkError
-from inngest_nb.event import Event
+from inngest_nb.event import Event, as_events
 from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
 from inngest_nb.links import ENGINES, Link, expect, link_to, official_link
 from inngest_nb.middleware import UninitializedMiddleware, instances
@@ -216,7 +216,7 @@ class Inngest(HasCloudSettings):
             EventInvalidError: one is refused, none was sent.
             JournalUnavailable: they could not be made durable.
         """
-        listed = _as_events(events)
+        listed = as_events(events)
         middleware = [] if skip_middleware else instances(self, [])
         return await around_send(middleware, listed, self._send) if middleware else await self._send(listed)
 
@@ -226,7 +226,7 @@ class Inngest(HasCloudSettings):
 
     def send_sync(self, events: Event | list[Event], *, skip_middleware: bool = False) -> list[str]:
         """As `send`, blocking."""
-        listed = _as_events(events)
+        listed = as_events(events)
         middleware = [] if skip_middleware else instances(self, [])
         if not middleware:
             return self._send_now(listed)
@@ -361,14 +361,6 @@ def _options(fn_id: str, **options: Any) -> Options:
     except pydantic.ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
         raise FunctionConfigInvalidError(f"function {fn_id!r}: {faults}") from None
-
-
-def _as_events(events: Event | list[Event]) -> list[Event]:
-    listed = list(events) if isinstance(events, list) else [events]
-    for event in listed:
-        if not isinstance(event, Event):
-            raise TypeError(f"send takes Event objects, not {event!r}; write Event(name=…, data=…)")
-    return listed
 
 
 def _send_params(events: list[Event]) -> dict[str, Any]:

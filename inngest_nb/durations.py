@@ -15,7 +15,8 @@ MAX_WAIT_MS = 366 * 86_400_000
 _NS = 10**6  # nanoseconds of a millisecond
 _WIRE_UNITS = (("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 _WORDS = re.compile(
-    r"\s*(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)(?![a-z])\s*(?:,|and\b)?"
+    r"\s*(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)(?![a-z])\s*(?:,|and\b)?",
+    re.ASCII,
 )
 _HELP = 'write a timedelta, whole milliseconds, or a text such as "15m", "1h30m", "7d" or "1 hour"'
 
@@ -35,7 +36,8 @@ def to_milliseconds(duration: Duration, *, field: str = "the duration") -> int:
         case int():
             return max(0, duration)
         case datetime.timedelta():
-            return max(0, -(-duration // datetime.timedelta(milliseconds=1)))
+            us = (duration.days * 86_400 + duration.seconds) * 1_000_000 + duration.microseconds
+            return max(0, -(-us // 1000))
         case str():
             ns = parse_ns(duration, LONG_UNITS)
             ns = _words_ns(duration) if ns is None else ns

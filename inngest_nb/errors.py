@@ -20,6 +20,7 @@ InngestError
 ├── AsyncUnsupportedError        async middleware around a sync function
 ├── StepNestedError              a step called inside another step
 ├── StepDuplicateError           one step id met twice at the same time in parallel code
+├── StepInvalidError             a step that was called in a way that cannot work
 ├── InferError                   a provider of models that did not answer properly
 ├── RunFailed / RunCancelled     what awaiting a run raises when it did not complete
 ├── LinkError                    no engine could be reached
@@ -72,6 +73,7 @@ __all__ = [
     "StartRefused",
     "StepDuplicateError",
     "StepError",
+    "StepInvalidError",
     "StepNestedError",
     "TokenError",
     "TokenExpired",
@@ -131,6 +133,7 @@ class EventInvalidError(InngestError):
     """An event that intake refuses."""
 
     code = "event_invalid"
+    is_retriable = False
 
 
 class AnswerInvalidError(EventInvalidError):
@@ -214,6 +217,13 @@ class StepDuplicateError(InngestError):
     """One step id was met a second time while the first was still running."""
 
     code = "step_duplicate"
+    is_retriable = False
+
+
+class StepInvalidError(InngestError, TypeError, ValueError):
+    """A step was called in a way that cannot work: a wrong id, duration, or something that is no function."""
+
+    code = "step_invalid"
     is_retriable = False
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
+
+from inngest_nb.errors import EventInvalidError
 
 
 class Event(pydantic.BaseModel):
@@ -37,6 +40,19 @@ class Event(pydantic.BaseModel):
         if self.user:
             wire["user"] = dict(self.user)
         return wire
+
+
+def as_events(events: object) -> list[Event]:
+    """One event or several, as a list.
+
+    Raises:
+        EventInvalidError: something else is among them.
+    """
+    listed: list[Any] = [events] if not isinstance(events, Sequence) or isinstance(events, str) else list(events)
+    for event in listed:
+        if not isinstance(event, Event):
+            raise EventInvalidError(f"an Event can be sent, not {reprlib.repr(event)}; write Event(name=…, data=…)")
+    return listed
 
 
 def event_from_text(value: dict[str, Any]) -> Event:

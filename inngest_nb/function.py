@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import datetime
 import functools
-import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -28,6 +27,7 @@ from inngest_nb.worker.home import Home, current_home
 from inngest_nb.worker.hooks import Hooks, memos_of
 from inngest_nb.worker.steps import Step
 from inngest_nb.worker.steps_sync import StepSync
+from inngest_nb.worker.usage import is_async
 
 if TYPE_CHECKING:
     from inngest_nb.client import Inngest
@@ -73,7 +73,7 @@ class Function(Generic[T]):
         self.local_id, self.name = fn_id, name or fn_id
         self.id = f"{client.app_id}-{fn_id}"
         self._triggers, self._retries, self._backoff = list(triggers), retries, backoff
-        self.is_handler_async: bool = inspect.iscoroutinefunction(handler)
+        self.is_handler_async: bool = is_async(handler)
         self._on_failure, self._options = on_failure, options or Options()
         self._middleware, self.output_type = list(middleware or ()), output_type
         _check(self)
@@ -100,7 +100,7 @@ class Function(Generic[T]):
     @property
     def is_on_failure_handler_async(self) -> bool | None:
         """Whether the failure handler is async; None without one."""
-        return inspect.iscoroutinefunction(self._on_failure) if self._on_failure else None
+        return is_async(self._on_failure) if self._on_failure else None
 
     def failure_function(self) -> Function[Any] | None:
         """The function that the failure handler is."""
@@ -241,13 +241,17 @@ class Function(Generic[T]):
 
 
 def _check(function: Function[Any]) -> None:
-    from inngest_nb.registration import check_function, check_retrying  # the expression language is not needed before
+    from inngest_nb.registration import (
+        check_function,
+        check_handler,
+        check_retrying,
+    )  # the expression language is not needed before
 
     where = f"function {function.local_id!r}"
     if not isinstance(function.local_id, str) or not function.local_id:
         raise FunctionConfigInvalidError(f"fn_id must be a non-empty string, not {function.local_id!r}")
-    if not callable(function._handler):  # noqa: SLF001  # same module
-        raise FunctionConfigInvalidError(f"{where}: the handler must be callable, not {function._handler!r}")  # noqa: SLF001
+    check_handler(function.local_id, "the handler", function._handler)  # noqa: SLF001  # same module
+    check_handler(function.local_id, "on_failure", function._on_failure, optional=True)  # noqa: SLF001
     check_retrying(function.local_id, function._retries, function._backoff)  # noqa: SLF001
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:

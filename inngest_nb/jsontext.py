@@ -65,10 +65,15 @@ def _first_fault(value: object, path: str, seen: tuple[int, ...]) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path} is {value}, which JSON cannot hold"
     if isinstance(value, str):
-        return None if _is_text(value) else f"{path} holds a lone surrogate, which is not text"
+        return None if is_text(value) else f"{path} holds a lone surrogate, which is not text"
     if value is None or isinstance(value, (bool, int)):
         return None
-    return f"{path} is a {type(value).__module__}.{type(value).__qualname__}, which is not JSON"
+    kind = (
+        type(value).__qualname__
+        if type(value).__module__ == "builtins"
+        else f"{type(value).__module__}.{type(value).__qualname__}"
+    )
+    return f"{path} is a {kind}, which is not JSON"
 
 
 def _fault_in_dict(value: dict[Any, Any], path: str, seen: tuple[int, ...]) -> str | None:
@@ -80,7 +85,8 @@ def _fault_in_dict(value: dict[Any, Any], path: str, seen: tuple[int, ...]) -> s
     return None
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether it can be written: a lone surrogate, as in names of files that are not UTF-8, cannot."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 _WIND_UP_S = 2.0
 T = TypeVar("T")
+_log = logging.getLogger("inngest_nb")
 
 
 async def aside(call: Callable[[], T], name: str) -> T:
@@ -33,12 +35,23 @@ async def aside(call: Callable[[], T], name: str) -> T:
 
 
 class LoopThread:
-    """Runs `loop` until `stop`."""
+    """Runs `loop` until `stop`, whatever code of users does to it."""
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name=name, daemon=True)
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self.loop.run_forever()
+            except (
+                SystemExit,
+                KeyboardInterrupt,
+            ) as exc:  # asyncio lets these through; their task has them as its result
+                _log.debug("%s was raised in thread %s; its loop goes on", type(exc).__name__, self._thread.name)
 
     def stop(self) -> None:
         """Cancel what is left, then end thread and loop. A loop that user code blocks is left behind."""
@@ -46,6 +59,7 @@ class LoopThread:
             return
         with contextlib.suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(self._wind_up(), self.loop).result(_WIND_UP_S)
+        self._stopping = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_WIND_UP_S)
         if not self._thread.is_alive():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from inngest_nb import cron, expressions
 from inngest_nb.durations import Duration, to_wire
 from inngest_nb.errors import ExpressionError, FunctionConfigInvalidError
+from inngest_nb.jsontext import is_text
 from inngest_nb.options import Batch, Cancel, Concurrency, Debounce, Options, milliseconds
 from inngest_nb.triggers import TriggerCron, TriggerEvent
 
@@ -31,8 +34,9 @@ def check_function(fn_id: str, *, name: str, triggers: Sequence[Trigger], option
         FunctionConfigInvalidError: the message names the function, the field, and what is wanted.
     """
     checker = _Checker(fn_id)
-    if not name:
-        raise checker.error("name", "must not be empty")
+    for field, text in (("fn_id", fn_id), ("name", name)):
+        if not isinstance(text, str) or not text or not is_text(text):
+            raise checker.error(field, f"must be a non-empty text, not {text!r}")
     checker.triggers(triggers)
     checker.cancels(options.cancel or [])
     checker.batch(options)
@@ -58,6 +62,32 @@ def check_retrying(fn_id: str, retries: object, backoff: object) -> None:
         known = backoff is None or backoff == "inngest"
     if not known:
         raise error("backoff", f'must be None, "inngest" or a number of seconds up to a year, not {backoff!r}')
+
+
+def check_handler(fn_id: str, what: str, handler: Any, *, optional: bool = False) -> None:
+    """Refuse what could not be entered with a context, or would not come to an end.
+
+    Raises:
+        FunctionConfigInvalidError: it is no function of one argument.
+    """
+    error = _Checker(fn_id).error
+    if optional and handler is None:
+        return
+    if not callable(handler):
+        raise error(what, f"must be a function, not {handler!r}")
+    if inspect.isasyncgenfunction(handler) or inspect.isgeneratorfunction(handler):
+        raise error(
+            what, "must return its result, but it yields; publish what comes on the way with ctx.publish or ctx.stream"
+        )
+    try:
+        signature = inspect.signature(handler, follow_wrapped=False)
+    except (TypeError, ValueError):  # it does not tell
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        name = getattr(handler, "__name__", type(handler).__name__)
+        raise error(what, f"takes one argument, the context; write {name}(ctx) instead of {name}{signature}") from None
 
 
 class _Checker:
@@ -104,7 +134,7 @@ class _Checker:
             seen.add(identity)
 
     def event_name(self, field: str, name: str) -> None:
-        if not name:
+        if not name or not is_text(name):
             raise self.error(field, 'needs the name of an event, such as "app/user.created"')
         if len(name) > MAX_EVENT_NAME:
             raise self.error(field, f"has an event name of {len(name)} characters, {MAX_EVENT_NAME} are possible")

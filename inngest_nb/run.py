@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -79,6 +80,7 @@ class Run:
             RunFailed, RunCancelled: it did not complete; the original error is inside.
             TimeoutError: it has not ended after `timeout` seconds; it goes on.
         """
+        self._check_thread()
         future = self._link.request("result", {"run_id": self.id})
         try:
             if progress:
@@ -92,6 +94,17 @@ class Run:
             raise TimeoutError(
                 f"run {self.id} of {self.function_id} is still {self.status} after {timeout:g} s; it goes on"
             ) from None
+
+    def _check_thread(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if loop is self._link.worker.loop:
+            raise InngestError(
+                f"result() of run {self.id} would stop the thread that functions run in, so that neither this function nor "
+                "the run could go on; write await run"
+            )
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait().__await__()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,29 @@ class Core:
         """The run, to look at it."""
         return self.runs.get(run_id) or self.journal.run(run_id)
 
-    def spawn(self, coroutine: object) -> None:
+    def spawn(self, work: Awaitable[object]) -> None:
         """Run engine work in the background and keep hold of it."""
-        task: asyncio.Task[object] = self.loop.create_task(coroutine)  # type: ignore[arg-type]
+        task: asyncio.Task[object] = self.loop.create_task(self._noticed(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    async def _noticed(self, work: Awaitable[object]) -> None:
+        with self.apart("in the background"):
+            await work
+
+    @contextlib.contextmanager
+    def apart(self, what: str) -> Iterator[None]:
+        """What goes wrong inside is logged, and nothing else suffers from it."""
+        try:
+            yield
+        except Exception:  # whatever it was
+            self.log.exception("inngest_nb: the engine failed %s", what)
+
     def _fire(self, due: Due) -> None:
+        with self.apart(f"when {due.kind} of {due.run_id} was due"):
+            self._act_on(due)
+
+    def _act_on(self, due: Due) -> None:
         if due.kind in ("start", "rerun"):
             self.dispatch.due(due.run_id)
         elif due.kind == "throttle":

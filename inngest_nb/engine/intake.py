@@ -244,14 +244,18 @@ class Intake:
 
     def _apply(self, plans: list[Plan]) -> None:
         for plan in plans:
-            for follow_up in plan.after:  # before dispatch: a run that is skipped must not begin
-                follow_up()
-            for run in plan.runs:
-                self._core.dispatch.created(run)
-            for wait in plan.claims:
-                if is_cancel(wait):
-                    self._core.lifetime.matched(wait, plan.event)
-            self._core.waiting.matched([wait for wait in plan.claims if not is_cancel(wait)])
+            with self._core.apart(f"to act on event {plan.event.id}"):
+                self._apply_one(plan)
+
+    def _apply_one(self, plan: Plan) -> None:
+        for follow_up in plan.after:  # before dispatch: a run that is skipped must not begin
+            follow_up()
+        for run in plan.runs:
+            self._core.dispatch.created(run)
+        for wait in plan.claims:
+            if is_cancel(wait):
+                self._core.lifetime.matched(wait, plan.event)
+        self._core.waiting.matched([wait for wait in plan.claims if not is_cancel(wait)])
 
     def withdraw(self, plan: Plan) -> None:
         """What was planned is not to be: its commit failed, or nothing came of it."""

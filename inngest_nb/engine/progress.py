@@ -235,9 +235,9 @@ class Progress:
         """End the run: journal, then its peer, its watchers and the channels it touched."""
         if run.status in ENDED:
             return
+        run.output, run.error = output, None if error is None else orjson.dumps(error).decode()
         run.ending_from, run.status = run.status, status
         run.ended_at, run.reason = self._core.clock.now(), reason
-        run.output, run.error = output, None if error is None else orjson.dumps(error).decode()
         run.failed_with = failed_with
         self._core.waits.discard_run(run.id)
         self._core.admission.locks.ended(run.id)

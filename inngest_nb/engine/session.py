@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,11 +22,12 @@ from inngest_nb.engine.subscriptions import Subscriptions
 from inngest_nb.engine.views import attempts, read_log, run_view, step_messages
 from inngest_nb.errors import AnswerInvalidError, ChannelError, InngestError
 from inngest_nb.hub import Publish
-from inngest_nb.protocol import PUBLISHED_KINDS, VERSION, Message
+from inngest_nb.protocol import PUBLISHED_KINDS, VERSION, ErrorInfo, Message
 from inngest_nb.realtime.tokens import TopicClaim
 
 Method = Callable[[dict[str, Any]], Awaitable[Any]]
 _log = logging.getLogger(__name__)
+_LATER_S = 0.25
 
 
 class Session:
@@ -111,7 +113,14 @@ class Session:
             return
         if run.acknowledging:
             self._engine.core.progress.catch_up(run)
-        report(run, message)
+        try:
+            report(run, message)
+        except sqlite3.Error:  # the disk does not answer at the moment
+            _log.warning("%s of run %s is taken later", message["op"], run.id, exc_info=True)
+            self._engine.core.loop.call_later(_LATER_S, self._about_run, message, report)
+        except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
+            _log.exception("%s of run %s", message["op"], run.id)
+            self._engine.core.progress.end(run, "failed", error=_not_taken(message, exc))
 
     # -- everything else -----------------------------------------------------------------------
 
@@ -194,6 +203,8 @@ class Session:
             self._publish(message)
         except InngestError as exc:  # nobody waits for an answer, and what follows must not suffer
             _log.warning("a message was not published: %s", exc.message)
+        except (TypeError, ValueError):
+            _log.exception("a message on channel %r was not published", message.get("channel"))
 
     def _publish(self, message: Message) -> None:
         run_id = message.get("run_id")
@@ -341,3 +352,10 @@ class Session:
         state = run_state(run, self._engine.core.functions.get(run.fn_id))
         state["events"] = [orjson.Fragment(event.as_text()) for event in run.events]
         return orjson.dumps(state).decode()
+
+
+def _not_taken(message: Message, exc: Exception) -> ErrorInfo:
+    """A report that the engine cannot act on ends its run: nobody shall wait for an answer that does not come."""
+    about = f"step {message['step_id']!r}" if message.get("step_id") else "its function"
+    text = f"the engine could not take what was reported of {about}: {type(exc).__name__}: {exc}"
+    return {"code": "report_not_taken", "name": "InngestError", "message": text, "stack": None}

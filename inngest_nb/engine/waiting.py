@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import reprlib
 import sys
 from typing import Any
 
@@ -160,9 +161,7 @@ class Waiting:
                 check(condition, variables=("event", "async"))
             return encode_terms(self._core.waits.add(wait, message["event"], condition, run.event.as_object()))
         except ExpressionError as exc:
-            text = (
-                f"step {message['step_id']!r} of function {run.fn_id!r} waits with if_exp={condition!r}: {exc.message}"
-            )
+            text = f"step {message['step_id']!r} of function {run.fn_id!r} waits with if_exp={reprlib.repr(condition)}: {exc.message}"
             error: ErrorInfo = {"code": exc.code, "name": "ExpressionError", "message": text, "stack": None}
             self._core.progress.end(run, "failed", error=error)
             return None
@@ -217,7 +216,8 @@ class Waiting:
             some = waits[first : first + READ_TOGETHER]
             with self._core.journal.at_hand([run_id for run_id, _ in some if run_id not in self._core.runs]):
                 for wait in some:
-                    self._is_over(wait)
+                    with self._core.apart(f"to end wait {wait[1]} of run {wait[0]}"):
+                        self._is_over(wait)
             await slices.breathe()
 
     def plan_answer(self, child: Run) -> list[Write]:

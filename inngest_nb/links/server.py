@@ -20,6 +20,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from inngest_nb.errors import LinkError, LinkRefused, ServerExtensionMissing
+from inngest_nb.jsontext import dumps
 from inngest_nb.links.following import Following
 from inngest_nb.links.link import Link
 from inngest_nb.links.locate import Server, find_server
@@ -193,10 +194,27 @@ class ServerLink(Link):
             return
         self._left_at = self._loop.time()
         try:
-            sent = self._socket.write_message(orjson.dumps(batch))
+            sent = self._socket.write_message(self._frame(batch))
             sent.add_done_callback(_ignore_closed)
         except WebSocketClosedError:
             self._out.extendleft(reversed(batch))
+
+    def _frame(self, batch: list[Message]) -> bytes | str:
+        """A request holds values of users, which are JSON by our rules; all the rest is texts and numbers of our own."""
+        if not any(message["op"] == "request" for message in batch):
+            return orjson.dumps(batch)
+        texts = [text for message in batch if (text := self._encoded(message)) is not None]
+        return f"[{','.join(texts)}]"
+
+    def _encoded(self, message: Message) -> str | None:
+        try:
+            return dumps(message)
+        except TypeError as exc:
+            text = f"{message.get('method', message['op'])} was not sent: its values must be JSON: {exc}"
+            self._incoming(
+                [{"op": "response", "id": message.get("id"), "error": {"type": "EventInvalidError", "message": text}}]
+            )
+            return None
 
     def _wait_to_flush(self, wait_s: float) -> None:
         """A lone message leaves at once; those of a stream fill a frame, unless something urgent takes them along."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from inngest_nb.worker.context import current_execution
 from inngest_nb.worker.home import Home, current_home
+from inngest_nb.worker.usage import check_branches
 
 T = TypeVar("T")
 
@@ -71,8 +72,9 @@ class Group:
         self, callables: Sequence[Callable[[], Awaitable[T]]], parallel_mode: ParallelMode = ParallelMode.WAIT
     ) -> tuple[T, ...]:
         """Run all branches concurrently; their results in order. The first failure is raised when all have ended."""
-        barrier = Barrier() if parallel_mode is ParallelMode.WAIT else None
-        results = await asyncio.gather(*(_branch(call, barrier) for call in callables), return_exceptions=True)
+        barrier = Barrier() if ParallelMode(parallel_mode) is ParallelMode.WAIT else None
+        branches = check_branches(callables)
+        results = await asyncio.gather(*(_branch(call, barrier) for call in branches), return_exceptions=True)
         return _settled(results)
 
 
@@ -89,10 +91,11 @@ class GroupSync:
         self, callables: Sequence[Callable[[], T]], parallel_mode: ParallelMode = ParallelMode.WAIT
     ) -> tuple[T, ...]:
         """As `Group.parallel`. Each branch has a thread of its own and is entered when the one before has met a step."""
-        barrier = Barrier() if parallel_mode is ParallelMode.WAIT else None
+        barrier = Barrier() if ParallelMode(parallel_mode) is ParallelMode.WAIT else None
+        calls = check_branches(callables)
         if barrier is not None:
             barrier.begin()  # entering the branches is part of the first round
-        branches = [_branch_thread(call, barrier) for call in callables]
+        branches = [_branch_thread(call, barrier) for call in calls]
         execution = current_execution.get()
         if barrier is not None and execution is not None:
             execution.worker.loop.call_soon_threadsafe(barrier.done)

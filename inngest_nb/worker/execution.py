@@ -26,6 +26,7 @@ from inngest_nb.worker.context import CurrentStep, current_execution, current_st
 from inngest_nb.worker.outcome import as_output, body_failure, failure, outcome, step_error
 from inngest_nb.worker.stillness import Stillness
 from inngest_nb.worker.turns import OneByOne, Turns
+from inngest_nb.worker.usage import check_id
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -247,8 +248,7 @@ class Execution:
     def _identify(self, step_id: str) -> tuple[str, int]:
         if self.stopped:
             raise asyncio.CancelledError  # a branch has outlived its body
-        if not isinstance(step_id, str) or not step_id:
-            raise TypeError(f"a step id is a non-empty string, not {step_id!r} (function {self.fn_id!r})")
+        check_id(step_id, self.fn_id)
         outer = current_step.get()
         if outer is not None:
             message = f"step {step_id!r} was called inside step {outer.step_id!r} of function {self.fn_id!r}. Nested steps are not supported: call it after that step, at the top level of the function"

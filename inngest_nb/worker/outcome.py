@@ -13,6 +13,9 @@ from inngest_nb.jsontext import dumps
 from inngest_nb.protocol import MAX_OUTPUT_BYTES, ErrorInfo
 from inngest_nb.worker.tracebacks import describe
 
+_AWAIT = "Write await before what gives it"
+_PLAIN = "Return plain JSON values, or name the type with output_type=… and give the client a serializer"
+
 
 def now_us() -> int:
     """Microseconds since the epoch."""
@@ -85,9 +88,8 @@ def as_output(value: Any, what: str) -> str:
     try:
         text = dumps(value)
     except TypeError as exc:
-        raise OutputUnserializableError(
-            f"{what} returned unserializable data: {exc}. Return plain JSON values"
-        ) from None
+        advice = _AWAIT if "coroutine" in str(exc) else _PLAIN
+        raise OutputUnserializableError(f"{what} returned unserializable data: {exc}. {advice}") from None
     if len(text) > MAX_OUTPUT_BYTES // 4 and (size := len(text.encode())) > MAX_OUTPUT_BYTES:
         raise OutputUnserializableError(
             f"{what} returned {size:,} bytes of JSON; at most {MAX_OUTPUT_BYTES:,} are kept. Return a path or a key instead"

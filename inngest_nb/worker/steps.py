@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from inngest_nb.ai import BaseAdapter, as_json, request_of
 from inngest_nb.codehash import hash_callable
 from inngest_nb.durations import Duration
-from inngest_nb.event import Event, event_from_text
+from inngest_nb.event import Event, as_events, event_from_text
 from inngest_nb.jsontext import dumps, loads
 from inngest_nb.protocol import UNTIL
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
@@ -23,6 +23,7 @@ from inngest_nb.worker.approval import Decision, request_approval
 from inngest_nb.worker.context import current_step
 from inngest_nb.worker.home import current_home
 from inngest_nb.worker.outcome import without_stop_iteration
+from inngest_nb.worker.usage import check_callable, check_id, full_id, id_of, is_async, microseconds
 from inngest_nb.worker.waits import for_duration, for_event, for_function
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Step:
         Raises:
             StepError: all attempts failed; the original's name, message and stack.
         """
-        called = self.call_of(handler, handler_args)
+        called = self.call_of(step_id, handler, handler_args)
         about = {"opts": inputs(handler_args), "code_hash": hash_callable(handler)}
         if output_type is EmptySentinel:
             return await self._execution.step(step_id, "run", called, about=about)
@@ -79,9 +80,12 @@ class Step:
         value = await self._execution.step(step_id, "run", call, about=about)
         return function.deserialize(value, output_type)
 
-    def call_of(self, handler: Callable[..., Any], args: Sequence[Any]) -> Callable[[], Awaitable[Any]]:
+    def call_of(self, step_id: str, handler: Callable[..., Any], args: Sequence[Any]) -> Callable[[], Awaitable[Any]]:
         """Call a handler of a step, in a thread unless it is async."""
-        if inspect.iscoroutinefunction(handler):
+        if not callable(handler):
+            check_id(step_id, self._execution.fn_id)
+            check_callable(handler, f"step {step_id!r}", "step.run(id, function, *arguments)")
+        if is_async(handler):
             return lambda: handler(*args)
         return lambda: self._in_thread(handler, args)
 
@@ -99,7 +103,7 @@ class Step:
 
     async def sleep_until(self, step_id: str, until: datetime.datetime) -> None:
         """Sleep until a time; a naive one is local time, a past one is now."""
-        await self._execution.wait(step_id, "sleep", {"wake_at": int(until.timestamp() * 1e6), "opts": UNTIL})
+        await self._execution.wait(step_id, "sleep", {"wake_at": microseconds(step_id, until), "opts": UNTIL})
 
     async def wait_for_event(
         self, step_id: str, *, event: str, timeout: Duration, if_exp: str | None = None, since: str | None = None
@@ -134,7 +138,7 @@ class Step:
             StepError: it failed (with its error), was cancelled, is not registered, or took longer than `timeout`
             (default a year); it goes on in that case.
         """
-        output = await self._invoke(step_id, function.id, data, timeout)
+        output = await self._invoke(step_id, id_of(step_id, function), data, timeout)
         return cast("T", self._execution.handler.deserialize(output, function.output_type))
 
     async def invoke_by_id(
@@ -149,7 +153,7 @@ class Step:
     ) -> Any:
         """As `invoke`, by the function's id inside `app_id` (default: this app)."""
         own = self._execution.fn_id.removesuffix(f"-{self._execution.handler.local_id}")
-        return await self._invoke(step_id, f"{app_id or own}-{function_id}", data, timeout)
+        return await self._invoke(step_id, full_id(step_id, app_id or own, function_id), data, timeout)
 
     async def _invoke(self, step_id: str, fn_id: str, data: Mapping[str, Any] | None, timeout: Duration | None) -> Any:
         wait = for_function(step_id, fn_id, data, timeout, self._now())
@@ -178,15 +182,15 @@ class Step:
 
     async def send_event(self, step_id: str, events: Event | list[Event]) -> list[str]:
         """Send events, once; returns their internal ids."""
-        return cast("list[str]", await self._execution.step(step_id, "send_event", lambda: self._send(events)))
+        listed = as_events(events)
+        return cast("list[str]", await self._execution.step(step_id, "send_event", lambda: self._send(listed)))
 
-    async def _send(self, events: Event | list[Event]) -> list[str]:
+    async def _send(self, events: list[Event]) -> list[str]:
         hooks = self._execution.hooks
-        listed = [events] if isinstance(events, Event) else list(events)
         if hooks is None:
-            return await self._request_send(listed)
+            return await self._request_send(events)
         # Copies: middleware may change events in place, and a retry must find what the body gave.
-        return await hooks.around_send([event.model_copy() for event in listed], self._request_send)
+        return await hooks.around_send([event.model_copy() for event in events], self._request_send)
 
     async def _request_send(self, events: list[Event]) -> list[str]:
         # The key makes a repeated attempt harmless: the engine knows what it has accepted under it.
@@ -216,7 +220,7 @@ class StepAI:
 
     async def wrap(self, step_id: str, handler: Callable[..., Any], *handler_args: Any) -> Any:
         """As `Step.run`, for a call of a model through its own library; an answer that is a pydantic model becomes JSON."""
-        called = self._step.call_of(handler, handler_args)
+        called = self._step.call_of(step_id, handler, handler_args)
 
         async def call() -> Any:
             return as_json(await called())
