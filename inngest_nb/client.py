@@ -17,7 +17,7 @@ from inngest_nb.errors import FunctionConfigInvalidError, LinkError
 from inngest_nb.event import Event, as_events
 from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
 from inngest_nb.links import ENGINES, Link, expect, link_to, official_link
-from inngest_nb.middleware import UninitializedMiddleware, instances
+from inngest_nb.middleware import UninitializedMiddleware, checked, instances
 from inngest_nb.options import (
     Batch,
     Cancel,
@@ -96,7 +96,7 @@ class Inngest(HasCloudSettings):
         self.engine = _checked_engine(os.environ.get("INNGEST_NB_ENGINE", "auto") if engine == "auto" else engine)
         self._data_dir, self._retention = data_dir, retention
         self.logger: Logger = logger or logging.getLogger("inngest_nb")
-        self.middleware = list(middleware or ())
+        self.middleware = checked(middleware, f"client {app_id!r}")
         self.serializer = serializer
         self.realtime = ClientRealtime(self)
         expect(self._link)
@@ -125,7 +125,7 @@ class Inngest(HasCloudSettings):
 
     def add_middleware(self, middleware: UninitializedMiddleware, *more: UninitializedMiddleware) -> None:
         """Add middleware after that of the client so far; calls and sends from now on use it."""
-        self.middleware = [*self.middleware, middleware, *more]
+        self.middleware = [*self.middleware, *checked([middleware, *more], f"client {self.app_id!r}")]
 
     def set_logger(self, logger: Logger) -> None:
         """Replace what `ctx.logger` writes to."""
@@ -188,7 +188,8 @@ class Inngest(HasCloudSettings):
         triggers = trigger if isinstance(trigger, list) else [trigger]
         if not triggers or not all(isinstance(item, (TriggerEvent, TriggerCron)) for item in triggers):
             raise FunctionConfigInvalidError(
-                f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}"
+                f"function {fn_id!r}: trigger must be a TriggerEvent, a TriggerCron or a list of them, not {trigger!r}; "
+                "write TriggerEvent(event='app/name')"
             )
         options = _options(
             fn_id, batch_events=batch_events, cancel=cancel, concurrency=concurrency, debounce=debounce,

@@ -8,13 +8,13 @@ import datetime
 import functools
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from inngest_nb.codehash import hash_callable, reachable_hashes
 from inngest_nb.errors import FunctionConfigInvalidError
 from inngest_nb.event import event_from_text
 from inngest_nb.jsontext import loads
-from inngest_nb.middleware import StepMemos, UninitializedMiddleware, instances
+from inngest_nb.middleware import StepMemos, UninitializedMiddleware, checked, instances
 from inngest_nb.options import Options
 from inngest_nb.protocol import FunctionConfig
 from inngest_nb.run import Run
@@ -75,7 +75,7 @@ class Function(Generic[T]):
         self._triggers, self._retries, self._backoff = list(triggers), retries, backoff
         self.is_handler_async: bool = is_async(handler)
         self._on_failure, self._options = on_failure, options or Options()
-        self._middleware, self.output_type = list(middleware or ()), output_type
+        self._middleware, self.output_type = checked(middleware, f"function {fn_id!r}"), output_type
         _check(self)
 
     @property
@@ -253,6 +253,8 @@ def _check(function: Function[Any]) -> None:
     check_handler(function.local_id, "the handler", function._handler)  # noqa: SLF001  # same module
     check_handler(function.local_id, "on_failure", function._on_failure, optional=True)  # noqa: SLF001
     check_retrying(function.local_id, function._retries, function._backoff)  # noqa: SLF001
+    if function.replay not in get_args(Replay):
+        raise FunctionConfigInvalidError(f'{where}: replay must be "on_resume" or "always", not {function.replay!r}')
     on_failure_async = function.is_on_failure_handler_async
     if on_failure_async is not None and on_failure_async != function.is_handler_async:
         raise FunctionConfigInvalidError(f"{where}: handler and on_failure must both be async or both be sync")

@@ -47,10 +47,7 @@ class LoopThread:
         while not self._stopping:
             try:
                 self.loop.run_forever()
-            except (
-                SystemExit,
-                KeyboardInterrupt,
-            ) as exc:  # asyncio lets these through; their task has them as its result
+            except (SystemExit, KeyboardInterrupt) as exc:  # asyncio lets them through; their task has them too
                 _log.debug("%s was raised in thread %s; its loop goes on", type(exc).__name__, self._thread.name)
 
     def stop(self) -> None:

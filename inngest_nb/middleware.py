@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from inngest_nb.errors import FunctionConfigInvalidError
 from inngest_nb.event import Event
 from inngest_nb.types import EmptySentinel, Opcode, SendEventsResult
 
@@ -168,6 +169,21 @@ AnyMiddleware = Middleware | MiddlewareSync
 UninitializedMiddleware = Callable[["Inngest", object], AnyMiddleware]
 
 _CHANGES_OUT = ("transform_output", "before_send_events")
+
+
+def checked(middleware: object, where: str) -> list[UninitializedMiddleware]:
+    """A list of classes or factories.
+
+    Raises:
+        FunctionConfigInvalidError: it is something else.
+    """
+    listed = middleware if isinstance(middleware, (list, tuple)) else [] if middleware is None else [middleware]
+    for item in listed:
+        if not callable(item):
+            raise FunctionConfigInvalidError(
+                f"{where}: middleware is a list of classes or factories; {item!r} is neither"
+            )
+    return list(listed)
 
 
 def instances(client: Inngest, more: list[UninitializedMiddleware]) -> list[AnyMiddleware]:

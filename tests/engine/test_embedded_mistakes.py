@@ -105,7 +105,23 @@ def test_a_handler_that_cannot_be_entered_is_refused(client: inngest_nb.Inngest,
     with pytest.raises(FunctionConfigInvalidError, match=says.translate({40: r"\(", 41: r"\)"})):
         client.create_function(fn_id="fn", trigger=GO)(handler)
     with pytest.raises(FunctionConfigInvalidError, match=r"^function 'fn': on_failure "):
-        client.create_function(fn_id="fn", trigger=GO, on_failure=handler)(fetch)
+        client.create_function(fn_id="fn", trigger=GO, on_failure=handler)(Caller().method)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"trigger": "app/go"}, "not 'app/go'; write TriggerEvent(event='app/name')"),
+        ({"replay": "never"}, "function 'fn': replay must be \"on_resume\" or \"always\", not 'never'"),
+        ({"middleware": [5]}, "function 'fn': middleware is a list of classes or factories; 5 is neither"),
+        ({"fn_id": "caf\udce9"}, "fn_id must be a non-empty text, not 'caf\\udce9'"),
+        ({"name": 7}, "function 'fn': name must be a non-empty text, not 7"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(client: inngest_nb.Inngest, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(FunctionConfigInvalidError) as caught:
+        client.create_function(**{"fn_id": "fn", "trigger": GO, **options})(Caller().method)
+    assert says in caught.value.message
 
 
 class Caller:

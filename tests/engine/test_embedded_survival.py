@@ -184,7 +184,8 @@ def test_a_report_that_the_engine_cannot_act_on_ends_its_run_alone(
 def test_a_wait_that_cannot_be_ended_does_not_hold_up_the_others(
     client: inngest_nb.Inngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_over, spoiled = Waiting._is_over, []
+    spoiled: list[str] = []
+    is_over = Waiting._is_over
 
     def faulty(self: Waiting, wait: tuple[str, str]) -> None:
         if not spoiled:
@@ -195,7 +196,7 @@ def test_a_wait_that_cannot_be_ended_does_not_hold_up_the_others(
     @client.create_function(fn_id="fn", trigger=GO)
     async def fn(ctx: inngest_nb.Context) -> str | None:
         event = await ctx.step.wait_for_event("answer", event="app/answer", timeout="1h")
-        return event and event.name
+        return None if event is None else event.name
 
     runs = [fn.start() for _ in range(3)]
     until(lambda: all(run.status == "waiting" for run in runs))
