@@ -56,8 +56,12 @@ async def ask(ctx: nb.Context) -> None:
     await ctx.step.wait_for_event("wait", event="bench/answer", if_exp=f"async.data.id == '{key}'", timeout="5m")
     await ctx.step.run("after", lambda: None)
 """
-# The page's clock that ticks evenly, set to the one that messages are stamped with.
-CLOCK = "const clock = (since => () => performance.now() + since)(Date.now() - performance.now());"
+# The page's clock that ticks evenly, set to the one that messages are stamped with when that shows a new millisecond.
+CLOCK = """
+const before = Date.now();
+while (Date.now() === before);
+const since = Date.now() - performance.now(), clock = () => performance.now() + since;
+"""
 PROBE = (
     f"() => {{ {CLOCK} window.__latencies = []; window.__inbProbe = m => window.__latencies.push(clock() - m.at); }}"
 )

@@ -60,6 +60,33 @@ describe("writing", () => {
   it("shows every letter at once, also the one the parser holds back", () => {
     for (const text of ["Hello", "Hello w", "Hello world.", "1 and 2"]) expect(draw(text, 1, false).textContent).toBe(text);
   });
+  it("holds back in place while text grows before it: the browser lays out only what is new", () => {
+    const element = document.createElement("div");
+    const prose = new Prose(element);
+    let text = "";
+    const write = (piece: string): void => prose.write(text += piece, 0, false);
+    write("token ");
+    const held = element.querySelector(".inb-held");
+    const before = held?.previousSibling;
+    let moves = 0;
+    const remove = held?.remove.bind(held);
+    Object.assign(held ?? {}, { remove: () => (moves++, remove?.()) });
+    for (let i = 0; i < 20; i++) write("token ");
+    expect([moves, element.contains(held), held?.previousSibling === before, element.textContent]).toEqual([0, true, true, text]);
+  });
+  it("shows text in its order while every piece is a write of its own, in any block", () => {
+    const text = "One *two* three\n\n```py\nreturn 1\n```\n\n- a\n- b `c` d\n\nlast words";
+    const element = document.createElement("div");
+    const prose = new Prose(element);
+    for (let i = 1; i <= text.length; i++) {
+      prose.write(text.slice(0, i), 0, false);
+      expect(element.querySelectorAll(".inb-held").length).toBeLessThan(2);
+      const held = element.querySelector(".inb-held");
+      if (held) expect(held.nextSibling).toBeNull();
+    }
+    expect(element.textContent?.replace(/\s/g, "")).toBe("Onetwothreereturn1abcdlastwords");
+    expect(element.querySelector("pre .k")?.textContent).toBe("return");
+  });
   it("starts again when the text was taken back", () => {
     const element = document.createElement("div");
     const prose = new Prose(element);

@@ -12,7 +12,7 @@ from inngest_nb.errors import InngestError, JournalUnavailable
 from inngest_nb.hub import Batch, FeedSubscription, Hub, Subscription, Time
 from inngest_nb.protocol import Message
 
-FRAME_S = 0.008  # half of a frame of a screen: what a page gains nothing from getting sooner
+FRAME_S = 0.004  # a quarter of a frame of a screen: what a page gains nothing from getting sooner
 MAX_SUBSCRIPTIONS = 1000
 _NEVER_US = 1 << 63  # later than SQLite can compare
 Send = Callable[[Message], Any]

@@ -112,3 +112,21 @@ def test_nothing_moves_for_those_who_prefer_that(page: Page) -> None:
     show(page)
     assert page.locator(".inb-i.spin").count() > 10
     assert page.evaluate(MOVING) == []
+
+
+def test_a_reader_leaves_the_tail_of_a_fast_stream_and_comes_back(page: Page) -> None:
+    page.goto(f"{(FRONT_END / 'gallery' / 'index.html').as_uri()}?bench=stream&count=200000&frame=40")
+    box = page.locator(".inb-scroll.over")
+    at = "box => box.scrollHeight - box.scrollTop - box.clientHeight"
+    box.wait_for(timeout=60_000)
+    page.wait_for_function("() => document.querySelector('.inb-scroll').scrollHeight > 3000")
+    assert box.evaluate(at) < 40  # followed so far
+    box.hover()
+    page.mouse.wheel(0, -600)
+    page.locator(".inb-jump").wait_for(timeout=10_000)
+    place = box.evaluate("box => box.scrollTop")
+    page.wait_for_function("at => document.querySelector('.inb-scroll').scrollHeight > at", arg=place + 3000)
+    assert box.evaluate("box => box.scrollTop") == place  # nobody pulls the reader down
+    page.locator(".inb-jump").click()
+    page.wait_for_function("() => document.querySelector('.inb-jump') === null")
+    page.wait_for_function(f"() => ({at})(document.querySelector('.inb-scroll')) < 40")

@@ -33,13 +33,15 @@ export function listen(env: Env, request: Subscribe, sink: Sink): () => void {
   });
 }
 
-const PAUSE_MS = 8;
+/** The least between two drawings; it is as long as a drawing took where that is more: others want the page's thread too. */
+const PAUSE_MS = 4;
 
-/** State with listeners that are called at most once per frame: at once after a pause, else with the next frame. */
+/** State with listeners that are called at once after a pause, else with the next frame. */
 export abstract class Controller<S> {
   private readonly listeners = new Set<() => void>();
   private frame = 0;
-  private toldAt = -Infinity;
+  private toldAt: number | undefined;
+  private drawAgainAt = -Infinity;
   private unseen: Message[] = [];
   private readonly cleanups: (() => void)[] = [];
 
@@ -60,10 +62,13 @@ export abstract class Controller<S> {
 
   /** Reports to a latency probe, if the page has one, what has just been written to the document. */
   written(): void {
+    const now = performance.now();
+    if (this.toldAt !== undefined) this.drawAgainAt = Math.max(this.drawAgainAt, 2 * now - this.toldAt);
+    this.toldAt = undefined;
     const probe = (globalThis as { __inbProbe?: unknown }).__inbProbe;
     const seen = this.unseen;
     this.unseen = [];
-    if (typeof probe === "function") for (const message of seen) probe(message, performance.now());
+    if (typeof probe === "function") for (const message of seen) probe(message, now);
   }
 
   protected own(cleanup: () => void): void {
@@ -77,14 +82,15 @@ export abstract class Controller<S> {
   }
 
   protected changed(): void {
-    if (this.frame) return;
-    if (!document.hidden && performance.now() - this.toldAt >= PAUSE_MS) return this.tell();
-    this.frame = requestAnimationFrame(() => this.tell());
+    if (!document.hidden && performance.now() >= this.drawAgainAt) this.tell();
+    else this.frame ||= requestAnimationFrame(() => this.tell());
   }
 
   private tell(): void {
+    cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.toldAt = performance.now();
+    this.drawAgainAt = this.toldAt + PAUSE_MS;
     for (const listener of [...this.listeners]) listener();
   }
 }

@@ -36,6 +36,8 @@ export function safeUrl(value: string): string | null {
 
 interface Nodes {
   readonly stack: HTMLElement[];
+  /** What may still become markup. It stays where it is while text grows before it: the browser then lays out only what is new. */
+  readonly held: HTMLElement;
 }
 
 function addToken({ stack }: Nodes, type: number): void {
@@ -58,17 +60,20 @@ function block(code: HTMLElement): HTMLElement {
   return pre;
 }
 
-function endToken({ stack }: Nodes): void {
+function endToken({ stack, held }: Nodes): void {
   const ended = stack.length > 1 ? stack.pop() : undefined;
-  if (ended?.parentElement?.matches("pre.inb-code")) highlight(ended);
+  if (!ended?.parentElement?.matches("pre.inb-code")) return;
+  if (held.parentElement === ended) held.remove();
+  highlight(ended);
 }
 
 /** Pieces of a token each would make a long text slow to lay out. */
-function addText({ stack }: Nodes, text: string): void {
+function addText({ stack, held }: Nodes, text: string): void {
   const parent = stack.at(-1);
-  const last = parent?.lastChild;
+  const end = parent?.lastChild === held ? held : null;
+  const last = end ? end.previousSibling : parent?.lastChild;
   if (last?.nodeType === Node.TEXT_NODE && (last as Text).length < LONG_TEXT) (last as Text).appendData(text);
-  else parent?.appendChild(document.createTextNode(text));
+  else parent?.insertBefore(document.createTextNode(text), end);
 }
 
 function setAttribute({ stack }: Nodes, type: number, value: string): void {
@@ -97,11 +102,11 @@ export class Prose {
   private ended = false;
 
   private readonly nodes: Nodes;
-  private readonly held = document.createElement("span");
 
   constructor(readonly element: HTMLElement) {
-    this.nodes = { stack: [element] };
-    this.held.className = "inb-held";
+    const held = document.createElement("span");
+    held.className = "inb-held";
+    this.nodes = { stack: [element], held };
   }
 
   /** Writes what is new. `done` flushes what the parser held back because it might have become markup. */
@@ -115,7 +120,6 @@ export class Prose {
   }
 
   private append(piece: string): void {
-    this.held.remove();
     this.parser ??= smd.parser({
       data: this.nodes,
       add_token: addToken, end_token: endToken, add_text: addText, set_attr: setAttribute,
@@ -126,14 +130,16 @@ export class Prose {
 
   /** Shows at once what may still become markup but reads like text: otherwise the last letter always lags. */
   private showHeld(pending: string): void {
-    const at = this.nodes.stack.at(-1);
-    if (!at || NO_TEXT.test(at.tagName)) return;
-    this.held.textContent = PLAIN.test(pending) ? pending : "";
-    at.appendChild(this.held);
+    const { stack, held } = this.nodes;
+    const at = stack.at(-1);
+    if (!at || NO_TEXT.test(at.tagName)) return held.remove();
+    const text = PLAIN.test(pending) ? pending : "";
+    if (held.textContent !== text) held.textContent = text;
+    if (at.lastChild !== held) at.appendChild(held);
   }
 
   private end(): void {
-    this.held.remove();
+    this.nodes.held.remove();
     if (this.parser) smd.parser_end(this.parser);
     this.ended = true;
   }

@@ -19,6 +19,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const programmatic = useRef(-1);
+  const moved = useRef(false);
   const [left, setLeft] = useState<number | null>(null);
   const toTail = (): void => {
     const box = ref.current;
@@ -26,10 +27,20 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     box.scrollTop = box.scrollHeight;
     programmatic.current = box.scrollTop;
   };
+  /** Whether the reader has scrolled away. Asked when the frame is laid out, as everything here: else it would be twice. */
+  const leaves = (): boolean => {
+    const box = ref.current;
+    if (!box || !moved.current) return false;
+    moved.current = false;
+    if (box.scrollTop === programmatic.current) return false;
+    const atTail = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+    setLeft((before) => (atTail ? null : before ?? tokens));
+    return !atTail;
+  };
   // Asked right after a change, the browser would lay out the whole text once more; here it just has.
   useLayoutEffect(() => {
     const laidOut = (): void => {
-      if (left === null) toTail();
+      if (left === null && !leaves()) toTail();
       ref.current?.classList.toggle("over", ref.current.scrollHeight > ref.current.clientHeight + 1);
     };
     laidOut();
@@ -45,10 +56,9 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     return () => box?.removeEventListener(TO_TAIL, follow);
   });
   const scrolled = (): void => {
-    const box = ref.current;
-    if (!box || box.scrollTop === programmatic.current) return;
-    const atTail = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
-    setLeft((before) => (atTail ? null : before ?? tokens));
+    if (moved.current) return;
+    moved.current = true;
+    setTimeout(leaves);
   };
   const follow = (): void => {
     setLeft(null);
