@@ -18,7 +18,7 @@ peer → engine
     run.done     the body returned               → run.stop
     run.error    the body raised                 → run.start again later | run.stop
     publish      a non-durable message for a channel, or a mark or piece of a stream (never acknowledged)
-    request      {id, method, params}            → response {id, result | error}
+    request      {id, method, params}            → response {id, result | error}, or {ids} of publishes in one group
     subscribe    {id, channel, topics, since, epoch} → subscribed, messages…, gap
     unsubscribe  {id}
 engine → peer

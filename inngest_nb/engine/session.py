@@ -65,7 +65,7 @@ class Session:
             "runs": self._runs,
             "result": self._result,
             "cancel": self._cancel,
-            "publish": self._publish_request,
+            "publish": self._publish_again,
             "view": self._view,
             "attempts": self._attempts,
             "step_messages": self._step_messages,
@@ -127,6 +127,8 @@ class Session:
     def _other(self, op: str, message: Message) -> None:
         if op == "publish":
             self._publish_unacknowledged(message)
+        elif op == "request" and message["method"] == "publish" and "again" not in message["params"]:
+            self._publish_acknowledged(message)
         elif op == "request":
             task = self._engine.core.loop.create_task(self._answer(message))
             self._tasks.add(task)
@@ -206,6 +208,18 @@ class Session:
         except (TypeError, ValueError):
             _log.exception("a message on channel %r was not published", message.get("channel"))
 
+    def _publish_acknowledged(self, message: Message) -> None:
+        """Answered with the others of its group: a task for each would cost more than the message does."""
+        try:
+            self._publish(message["params"])
+        except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
+            self._send(_failure(message, exc))
+        else:
+            self._engine.core.hub.after(self._published, message["id"])
+
+    def _published(self, ids: list[int]) -> None:
+        self._send({"op": "response", "ids": ids} if len(ids) > 1 else {"op": "response", "id": ids[0], "result": None})
+
     def _publish(self, message: Message) -> None:
         run_id = message.get("run_id")
         run = self._engine.core.runs.get(run_id) if run_id else None
@@ -241,17 +255,12 @@ class Session:
     # -- requests ------------------------------------------------------------------------------
 
     async def _answer(self, message: Message) -> None:
-        reply: Message = {"op": "response", "id": message["id"]}
         try:
-            reply["result"] = await self._methods[message["method"]](message["params"])
-        except InngestError as exc:
-            more = {"errors": exc.errors} if isinstance(exc, AnswerInvalidError) else {}
-            reply["error"] = {"type": type(exc).__name__, "message": exc.message, **more}
+            result = await self._methods[message["method"]](message["params"])
         except Exception as exc:  # noqa: BLE001  # whatever it was, the peer must not wait for ever
-            _log.exception("a request of %r failed", message["method"])
-            text = f"the engine could not answer {message['method']!r}: {type(exc).__name__}: {exc}"
-            reply["error"] = {"type": "InngestError", "message": text}
-        self._send(reply)
+            self._send(_failure(message, exc))
+        else:
+            self._send({"op": "response", "id": message["id"], "result": result})
 
     async def _send_events(self, params: dict[str, Any]) -> Any:
         return await self._engine.send(params["events"], key=params.get("key"))
@@ -276,14 +285,13 @@ class Session:
     async def _cancel(self, params: dict[str, Any]) -> Any:
         return self._state(await self._engine.cancel(params["run_id"], params.get("reason")))
 
-    async def _publish_request(self, params: dict[str, Any]) -> Any:
+    async def _publish_again(self, params: dict[str, Any]) -> Any:
+        """The connection broke before the answer: it may be in the log."""
         hub = self._engine.core.hub
-        if params.get("again"):  # the connection broke before the answer: it may be in the log
-            await hub.written()
-        if not params.get("again") or not hub.has(params["channel"], params["topic"], params["created_at"]):
+        await hub.written()
+        if not hub.has(params["channel"], params["topic"], params["created_at"]):
             self._publish(params)
         await hub.written()
-        return None
 
     async def _retry_now(self, params: dict[str, Any]) -> Any:
         return await self._engine.retry_now(**params)
@@ -359,3 +367,15 @@ def _not_taken(message: Message, exc: Exception) -> ErrorInfo:
     about = f"step {message['step_id']!r}" if message.get("step_id") else "its function"
     text = f"the engine could not take what was reported of {about}: {type(exc).__name__}: {exc}"
     return {"code": "report_not_taken", "name": "InngestError", "message": text, "stack": None}
+
+
+def _failure(message: Message, exc: Exception) -> Message:
+    """What a request is answered that could not be carried out."""
+    if isinstance(exc, InngestError):
+        more = {"errors": exc.errors} if isinstance(exc, AnswerInvalidError) else {}
+        error = {"type": type(exc).__name__, "message": exc.message, **more}
+    else:
+        _log.error("a request of %r failed", message["method"], exc_info=exc)
+        text = f"the engine could not answer {message['method']!r}: {type(exc).__name__}: {exc}"
+        error = {"type": "InngestError", "message": text}
+    return {"op": "response", "id": message["id"], "error": error}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -39,6 +39,7 @@ _PATIENT_KINDS = frozenset({"run", "step"})
 _PATIENCE_S = 0.005
 _HOLD_S = 0.25
 _HELD_AT_MOST = 64
+T = TypeVar("T")
 _SQL = load_queries("inngest_nb.hub")
 _ADD_MESSAGE = _SQL.add_message
 
@@ -60,7 +61,7 @@ class Hub:
         self._last_id = self._highest_id(path)
         self._batch: list[Write] = []
         self._touched: dict[ChannelLog, int] = {}
-        self._after: list[asyncio.Future[None]] = []
+        self._after: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._unwritten = 0
         self._flushing = False
         self._later: asyncio.TimerHandle | None = None
@@ -178,12 +179,16 @@ class Hub:
     def written(self) -> asyncio.Future[None]:
         """A future that resolves when everything published so far is on disk."""
         future: asyncio.Future[None] = self._loop.create_future()
+        self.after(_finish, future)
+        return future
+
+    def after(self, receive: Callable[[list[T]], None], what: T) -> None:
+        """Give `what` to `receive`, in one list with others, when everything published so far is on disk."""
         if self._batch:
-            self._after.append(future)
+            self._after.setdefault(receive, []).append(what)
             self._flush_soon()
         else:
-            self._writer.submit([], lambda error: _finish(future), patient=True)
-        return future
+            self._writer.submit([], lambda error: receive([what]), patient=True)
 
     def has_key(self, key: str) -> bool:
         """Whether the durable publish with this key is in the log on disk."""
@@ -328,14 +333,14 @@ class Hub:
             self._later = None
         batch, self._batch = self._batch, []
         touched, self._touched = self._touched, {}
-        after, self._after = self._after, []
+        after, self._after = self._after, {}
 
         def done(_: object) -> None:  # patient: it is never refused
             self._unwritten = max(0, self._unwritten - len(batch))
             for log, upto in touched.items():
                 log.show(upto)
-            for future in after:
-                _finish(future)
+            for receive, said in after.items():
+                receive(said)
             if self._trimmer is not None:
                 self._trimmer.wrote(touched)
 
@@ -380,6 +385,7 @@ class Hub:
         self._reader.close()
 
 
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _finish(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

@@ -191,8 +191,8 @@ class Link(ABC):
 
     def _answered(self, messages: list[Message]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Message]]] = {}
-        for message in messages:
-            future, _ = self._requests.pop(message["id"], (None, None))
+        for number, message in [(number, answer) for answer in messages for number in _numbers(answer)]:
+            future, _ = self._requests.pop(number, (None, None))
             if isinstance(future, asyncio.Future):
                 by_loop.setdefault(future.get_loop(), []).append((future, message))
             elif future is not None and future.set_running_or_notify_cancel():
@@ -211,6 +211,11 @@ class Link(ABC):
         import warnings
 
         warnings.warn(f"the engine refused a function: {error['message']}", stacklevel=2)
+
+
+def _numbers(answer: Message) -> list[int]:
+    """The requests that it is for."""
+    return answer["ids"] if "ids" in answer else [answer["id"]]
 
 
 def _settle_all(answers: list[tuple[Answer, Message]]) -> None:

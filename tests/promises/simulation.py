@@ -286,9 +286,10 @@ class Wire:
     def _returned(self, messages: list[Message]) -> None:
         for message in messages:
             if message["op"] == "response":
-                asked = self._requests.pop(message["id"])
-                if not asked.done():  # who asked may have been given up
-                    asked.set_result(message["result"])
+                for number in message.get("ids") or [message["id"]]:
+                    asked = self._requests.pop(number)
+                    if not asked.done():  # who asked may have been given up
+                        asked.set_result(message.get("result"))
         rest = [message for message in messages if message["op"] not in ("response", "messages")]
         self.worker.receive(rest)
 

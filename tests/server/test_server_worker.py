@@ -141,6 +141,19 @@ async def test_a_message_that_is_too_large_costs_only_itself(client: Client) -> 
     assert [message["data"] for message in log] == [1, 2]
 
 
+async def test_publishes_of_one_frame_are_answered_together_and_each_for_itself(client: Client) -> None:
+    socket = await worker(client, function())
+    data = {1: "1", 2: f'"{"x" * 600_000}"', 3: "3", 4: "4"}
+    about = {"channel": "chat", "topic": "t"}
+    await socket.say([
+        {"op": "request", "id": n, "method": "publish", "params": {**about, "data": text}} for n, text in data.items()
+    ])  # fmt: skip
+    assert "600,002 bytes" in (await socket.hear(op="response", id=2))["error"]["message"]
+    await socket.hear(op="response", ids=[1, 3, 4])  # they are on disk
+    log = (await client.get("channels/chat/messages"))["messages"]
+    assert [message["data"] for message in log] == [1, 3, 4]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
