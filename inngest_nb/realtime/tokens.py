@@ -102,7 +102,7 @@ def topics_of(text: str | bytes) -> list[TopicClaim] | None:
         ValueError: it is neither, or an element is not a topic.
     """
     try:
-        text = text.decode() if isinstance(text, bytes) else text
+        text = text.decode(errors="replace") if isinstance(text, bytes) else text
         value, _ = json.JSONDecoder().raw_decode(text.lstrip(" \t\r\n"))
     except RecursionError as exc:
         raise ValueError("a list of topics is not nested") from exc

@@ -71,6 +71,12 @@ async def test_wrong_tokens_open_nothing(client: Client, host: EngineHost, bysta
         assert (name, answer.status) == (name, 401)
 
 
+async def test_of_two_tokens_in_a_query_the_first_counts(client: Client, host: EngineHost) -> None:
+    token = minted(host)
+    assert await client.refused(f"/v1/realtime/connect?token={token}&token=wrong", {}) == 101
+    assert await client.refused(f"/v1/realtime/connect?token=wrong&token={token}", {}) == 401
+
+
 async def test_a_token_to_read_neither_publishes_nor_makes_others(client: Client, host: EngineHost) -> None:
     headers = {"Authorization": f"Bearer {minted(host)}"}
     for path in ("realtime/publish?channel=c&topic=t", "realtime/publish/tee?channel=c", "realtime/token", "events"):

@@ -116,14 +116,20 @@ def routes_of(app: ServerApp) -> dict[str, type[RequestHandler]]:
     return routes
 
 
+def example_of(pattern: str, app: ServerApp, run_id: str) -> str:
+    """A path of the route, as `Client` takes it."""
+    event_id = app.web_app.settings["inngest_host"].engine.run(run_id).event.id
+    path = pattern.removesuffix("/?")
+    for example in EXAMPLES[pattern]:
+        path = re.sub(r"\([^)]+\)", example.format(run=run_id, event=event_id, step="0" * 40), path, count=1)
+    return path
+
+
 async def attempts(client: Client, app: ServerApp, run_id: str, headers: dict[str, str]) -> dict[str, Answer]:
     """Every method on every route, and every WebSocket, with these headers: "GET runs" → the answer."""
     answers: dict[str, Answer] = {}
-    event_id = app.web_app.settings["inngest_host"].engine.run(run_id).event.id
     for pattern, handler in routes_of(app).items():
-        path = pattern.removesuffix("/?")
-        for example in EXAMPLES[pattern]:
-            path = re.sub(r"\([^)]+\)", example.format(run=run_id, event=event_id, step="0" * 40), path, count=1)
+        path = example_of(pattern, app, run_id)
         if issubclass(handler, WebSocketHandler):
             status = await client.refused(path, headers)
             answers[f"WS {pattern}"] = Answer(status=status, body={}, headers=None)  # type: ignore[arg-type]

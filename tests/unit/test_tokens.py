@@ -245,6 +245,7 @@ def test_publishing_needs_the_right_and_where_topics_are_named_keeps_to_them() -
         (b' \n[{"channel":"","name":"t","more":1}]', [TopicClaim(name="t")]),
         (b"[null]", [TopicClaim()]),
         (b'[{"channel":null}]', [TopicClaim()]),
+        (b'[{"channel":"\xff"}]', [TopicClaim(channel="\ufffd")]),
     ],
 )
 def test_the_body_of_a_request_is_read_as_inngest_reads_it(body: bytes, topics: list[TopicClaim] | None) -> None:
@@ -256,7 +257,7 @@ def test_the_body_of_a_request_is_read_as_inngest_reads_it(body: bytes, topics: 
     [
         b"", b" ", b"{}", b'{"channel":"a"}', b'"a"', b"5", b"true", b'["a","b"]', b"[5]", b"[[]]", b"[", b'[{"channel":"a"',
         b'[{"name":5}]', b'[{"kind":[]}]', b'[{"env_id":""}]', b'[{"env_id":"x"}]', b'[{"run_id":""}]', b'[{"run_id":"x"}]',
-        b"\xff", b"[" * 100_000,
+        b"\xff", b"\xef\xbb\xbf[]", b"[" * 100_000,
     ],
     ids=lambda body: repr(body)[:30],
 )  # fmt: skip

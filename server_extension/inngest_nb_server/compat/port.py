@@ -15,6 +15,7 @@ from inngest_nb_server.compat import COMPAT_ROUTES
 from inngest_nb_server.compat.intake import MAX_BODY_BYTES
 from inngest_nb_server.compat.reads import UnknownHandler
 
+_IDLE_S = 75.0  # for the head of a request, the next one or the first: longer than clients keep a connection that rests
 _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
@@ -48,7 +49,8 @@ class CompatPort:
         routes = [(f"/{path}", handler) for path, handler in COMPAT_ROUTES]
         own = {"base_url": "/", "default_handler_class": UnknownHandler, "default_handler_args": {}}
         application = Application(routes, **{**settings, **own})
-        server = HTTPServer(application, max_body_size=2 * MAX_BODY_BYTES, max_buffer_size=2 * MAX_BODY_BYTES)
+        most = 2 * MAX_BODY_BYTES
+        server = HTTPServer(application, max_body_size=most, max_buffer_size=most, idle_connection_timeout=_IDLE_S)
         server.add_sockets(sockets)
         self._server = server
         self._log.info("inngest_nb: the compatible API for Inngest clients is at %s", self.url)

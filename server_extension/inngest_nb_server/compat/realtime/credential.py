@@ -30,7 +30,8 @@ class TokenMixin(CompatMixin):
         authorization = self.request.headers.get("Authorization", "")
         if len(authorization) > _SCHEME + 1:
             return authorization[_SCHEME:]
-        return self.get_query_argument("token", "")
+        tokens = self.get_query_arguments("token")
+        return tokens[0] if tokens else ""
 
     async def authenticate(self) -> Caller | None:
         """The holder of a token that is valid now."""
