@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
-from inngest_nb.errors import FunctionConfigInvalidError, LinkError
+from inngest_nb.errors import FunctionConfigInvalidError, LinkError, ListingError
 from inngest_nb.event import Event, as_events
 from inngest_nb.function import Backoff, Function, Handler, Replay, Trigger
 from inngest_nb.links import ENGINES, Link, expect, link_to, official_link
@@ -32,7 +32,7 @@ from inngest_nb.options import (
 )
 from inngest_nb.publishing import ClientRealtime
 from inngest_nb.retention import Retention
-from inngest_nb.run import Run
+from inngest_nb.run import ENDED, Run
 from inngest_nb.serializers import Serializer
 from inngest_nb.settings import CloudSettings, HasCloudSettings
 from inngest_nb.times import to_us
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _DEFAULT_RETRIES = 4
+_OPEN = ("queued", "running", "waiting")
 
 #: Where it is set, every client uses this link whatever its own engine is: in tests.
 link_in_use: contextvars.ContextVar[Link | None] = contextvars.ContextVar("inngest_nb_link", default=None)
@@ -264,7 +265,14 @@ class Inngest(HasCloudSettings):
         event_id: str | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        """Runs, newest first; `function` is a Function, its local or its full id; `event_id` is an internal id."""
+        """Runs, newest first; `function` is a Function, its local or its full id; `event_id` is an internal id.
+
+        Raises:
+            ListingError: there is no such status, or `limit` is no whole number.
+        """
+        _check_status(status, _OPEN + ENDED)
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise ListingError(f"limit must be a whole number, not {limit!r}")
         link = self._link()
         params = {"function": self._fn_id(function), "status": status, "event_id": event_id, "limit": limit}
         return [Run(link, state) for state in link.call("runs", params)]
@@ -289,7 +297,9 @@ class Inngest(HasCloudSettings):
 
         Raises:
             ExpressionError: `if_exp` is not an expression.
+            ListingError: `status` is none of the three, or a time is no datetime.
         """
+        _check_status(status, _OPEN)
         params = self._which(function, status, since, until) | {"if_exp": if_exp}
         cancelled: int = self._link().call("cancel_runs", params, timeout=None)
         return cancelled
@@ -305,7 +315,11 @@ class Inngest(HasCloudSettings):
         """Run again, from the beginning, what has ended with this status (None: any) and was queued in that time.
 
         Rate limits and idempotency do not count for the new runs; they are returned oldest first.
+
+        Raises:
+            ListingError: `status` is not that of a run that has ended, or a time is no datetime.
         """
+        _check_status(status, ENDED)
         link = self._link()
         states = link.call("replay", self._which(function, status, since, until), timeout=None)
         return [Run(link, state) for state in states]
@@ -317,11 +331,13 @@ class Inngest(HasCloudSettings):
         since: datetime.datetime | None,
         until: datetime.datetime | None,
     ) -> dict[str, Any]:
-        times = {"since": to_us(since), "until": to_us(until)}
+        times = {"since": to_us(since, field="since"), "until": to_us(until, field="until")}
         return {"app_id": self.app_id, "function": self._fn_id(function), "status": status, **times}
 
     def _fn_id(self, function: Function[Any] | str | None) -> str | None:
         fn_id = function.id if isinstance(function, Function) else function
+        if fn_id is not None and not isinstance(fn_id, str):
+            raise ListingError(f"function must be a Function or the id of one, not {fn_id!r}")
         return fn_id if fn_id is None or fn_id.startswith(f"{self.app_id}-") else f"{self.app_id}-{fn_id}"
 
     @property
@@ -348,6 +364,11 @@ class Inngest(HasCloudSettings):
 
     def __repr__(self) -> str:
         return f"Inngest({self.app_id!r}, engine={self.engine!r})"
+
+
+def _check_status(status: str | None, known: tuple[str, ...]) -> None:
+    if status is not None and status not in known:
+        raise ListingError(f"status must be one of {', '.join(known)}, not {status!r}")
 
 
 def _checked_engine(engine: str) -> str:

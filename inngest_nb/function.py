@@ -138,7 +138,7 @@ class Function(Generic[T]):
             StartRefused: there are more than 1,000 ticks in that time.
         """
         link = self._client._link()  # noqa: SLF001  # its own client
-        params = {"fn_id": self.id, "since": to_us(since), "until": to_us(until)}
+        params = {"fn_id": self.id, "since": to_us(since, field="since"), "until": to_us(until, field="until")}
         return [Run(link, state) for state in link.call("backfill", params, timeout=None)]
 
     def pause(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inngest_nb.durations import to_milliseconds
 from inngest_nb.errors import FunctionNotFoundError, InngestError, RunCancelled, RunFailed
 from inngest_nb.event import Event, event_from_text
 from inngest_nb.jsontext import dumps, loads
@@ -70,29 +72,30 @@ class Run:
 
     # -- waiting for it --------------------------------------------------------------------------
 
-    def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
+    def result(self, timeout: float | datetime.timedelta | str | None = None, *, progress: bool = False) -> Any:
         """Block until the run has ended and return its output.
 
-        With `progress`, one line on stderr says meanwhile which step runs, in which attempt, and for how long; only if
+        `timeout` is in seconds, or a timedelta or text such as "5m". With `progress`, one line on stderr says meanwhile which step runs, in which attempt, and for how long; only if
         stderr is a terminal.
 
         Raises:
             RunFailed, RunCancelled: it did not complete; the original error is inside.
-            TimeoutError: it has not ended after `timeout` seconds; it goes on.
+            TimeoutError: it has not ended after `timeout`; it goes on.
         """
         self._check_thread()
+        timeout_s = _seconds(timeout)
         future = self._link.request("result", {"run_id": self.id})
         try:
             if progress:
                 from inngest_nb.progress import ProgressLine
 
                 with ProgressLine(self):
-                    return self._settle(future.result(timeout))
-            return self._settle(future.result(timeout))
+                    return self._settle(future.result(timeout_s))
+            return self._settle(future.result(timeout_s))
         except TimeoutError:
             future.cancel()
             raise TimeoutError(
-                f"run {self.id} of {self.function_id} is still {self.status} after {timeout:g} s; it goes on"
+                f"run {self.id} of {self.function_id} is still {self.status} after {timeout_s:g} s; it goes on"
             ) from None
 
     def _check_thread(self) -> None:
@@ -241,3 +244,9 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, {self.function_id!r}, {self._state['status']})"
+
+
+def _seconds(timeout: float | datetime.timedelta | str | None) -> float | None:
+    if timeout is None or (isinstance(timeout, (int, float)) and not isinstance(timeout, bool)):
+        return timeout
+    return to_milliseconds(timeout, field="timeout") / 1000

@@ -8,6 +8,7 @@ import re
 import zoneinfo
 from dataclasses import dataclass
 
+from inngest_nb.errors import ListingError
 from inngest_nb.goduration import go_string
 
 _DAY_NS = 86_400 * 10**9
@@ -183,6 +184,14 @@ def fields_at(moment: Timestamp, zone: str) -> datetime.datetime | None:
         return None
 
 
-def to_us(moment: datetime.datetime | None) -> int | None:
-    """Microseconds since the epoch; a time without a zone is local."""
-    return None if moment is None else int(moment.timestamp() * 1_000_000)
+def to_us(moment: datetime.datetime | None, *, field: str = "a time") -> int | None:
+    """Microseconds since the epoch; a time without a zone is local.
+
+    Raises:
+        ListingError: it is no time; the message names `field`.
+    """
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime.datetime):
+        raise ListingError(f"{field} must be a datetime, not {moment!r}; write datetime.datetime.now(datetime.UTC) - …")
+    return int(moment.timestamp() * 1_000_000)

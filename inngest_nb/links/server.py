@@ -202,7 +202,8 @@ class ServerLink(Link):
     def _frame(self, batch: list[Message]) -> bytes | str:
         """A request holds values of users, which are JSON by our rules; all the rest is texts and numbers of our own."""
         if not any(message["op"] == "request" for message in batch):
-            return orjson.dumps(batch)
+            with contextlib.suppress(TypeError):  # else whatever cannot be said is left out
+                return orjson.dumps(batch)
         texts = [text for message in batch if (text := self._encoded(message)) is not None]
         return f"[{','.join(texts)}]"
 

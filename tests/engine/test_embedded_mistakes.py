@@ -12,7 +12,7 @@ import pydantic
 import pytest
 
 import inngest_nb
-from inngest_nb.errors import FunctionConfigInvalidError
+from inngest_nb.errors import FunctionConfigInvalidError, ListingError
 from tests.engine.embedded import GO, failure_of
 
 
@@ -122,6 +122,38 @@ def test_an_option_that_cannot_be_is_refused(client: inngest_nb.Inngest, options
     with pytest.raises(FunctionConfigInvalidError) as caught:
         client.create_function(**{"fn_id": "fn", "trigger": GO, **options})(Caller().method)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda client, fn: client.runs(status="done"), "status must be one of queued, running, waiting, completed, failed, cancelled, not 'done'"),
+        (lambda client, fn: client.runs(limit="10"), "limit must be a whole number, not '10'"),
+        (lambda client, fn: client.runs(function=5), "function must be a Function or the id of one, not 5"),
+        (lambda client, fn: client.cancel_runs(status="failed"), "status must be one of queued, running, waiting, not 'failed'"),
+        (lambda client, fn: client.cancel_runs(since="yesterday"), "since must be a datetime, not 'yesterday'"),
+        (lambda client, fn: client.replay(function=fn, status="running"), "status must be one of completed, failed, cancelled, not 'running'"),
+        (lambda client, fn: fn.backfill(since=0), "since must be a datetime, not 0"),
+    ],
+)  # fmt: skip
+def test_a_question_that_can_mean_nothing_is_refused(client: inngest_nb.Inngest, ask: Any, says: str) -> None:
+    fn = client.create_function(fn_id="fn", trigger=GO)(Caller().method)
+    with pytest.raises(ListingError) as caught:
+        ask(client, fn)
+    assert caught.value.message.startswith(says)
+
+
+def test_a_result_is_waited_for_as_long_as_any_duration_says(client: inngest_nb.Inngest) -> None:
+    @client.create_function(fn_id="fn", trigger=GO)
+    async def fn(ctx: inngest_nb.Context) -> None:
+        await ctx.step.sleep("long", "1h")
+
+    run = fn.start()
+    for timeout in (0.01, "10ms", datetime.timedelta(milliseconds=10)):
+        with pytest.raises(TimeoutError, match=r"is still \w+ after 0\.01 s; it goes on"):
+            run.result(timeout)
+    with pytest.raises(ValueError, match="timeout must be a duration, not 'long'"):
+        run.result("long")
 
 
 class Caller:

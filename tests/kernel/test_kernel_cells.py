@@ -130,3 +130,44 @@ def test_history_is_there_in_the_next_cell(kernel: Kernel) -> None:
         "import json; print(json.dumps([len(run.steps()), len(client.history.runs(function='counted'))]))"
     )
     assert json.loads(counts) == [1, 1]
+
+
+VALUES = """
+import datetime
+
+@client.create_function(fn_id="echo", trigger=inngest.TriggerEvent(event="cells/echo"), retries=0)
+async def echo(ctx):
+    if ctx.event.data.get("exits"):
+        await asyncio.gather(asyncio.sleep(0), exits())
+    if ctx.event.data.get("says"):
+        raise ValueError(b"caf\\xe9".decode(errors="surrogateescape"))
+    return ctx.event.data
+
+async def exits():
+    raise SystemExit(1)
+
+def told(data):
+    try:
+        return echo.start(data).result(20)
+    except Exception as exc:
+        return f"{type(exc).__name__}: {exc}"
+"""
+
+
+def test_values_that_a_frame_cannot_hold_are_refused_or_kept_and_hold_up_nothing(kernel: Kernel) -> None:
+    kernel.value(define("first") + VALUES)
+    kernel.value("others = [first.start({}) for _ in range(5)]")
+    assert kernel.value("told({1: 2})") == "{'1': 2}"
+    assert kernel.value("told({'n': 2 ** 64 - 1})") == "{'n': 18446744073709551615}"
+    assert kernel.value("told({'n': 10 ** 30})") == "{'n': 1e+30}", "numbers of JSON are doubles from there on"
+    assert "EventInvalidError: " in kernel.value("told({'at': datetime.datetime.now()})")
+    assert "$.params.event.data.x is nan, which JSON cannot hold" in kernel.value("told({'x': float('nan')})")
+    assert "holds a lone surrogate" in kernel.value("told({'x': chr(0xD800)})")
+    assert kernel.value("[run.result(20) for run in others] == [['1', '1']] * 5") == "True"
+
+
+def test_a_body_that_exits_or_raises_unreadable_text_fails_its_run_and_no_other(kernel: Kernel) -> None:
+    kernel.value(define("first") + VALUES)
+    assert "failed: SystemExit: 1" in kernel.value("told({'exits': 1})")
+    assert "failed: ValueError: caf\\\\udce9" in kernel.value("told({'says': 1})")
+    assert kernel.value("first.start({}).result(20)") == "['1', '1']"
