@@ -11,13 +11,16 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inngest_nb.errors import LinkError
 from inngest_nb.links.link import MEMORY, Link
-from inngest_nb.links.locate import Server, find_server, label
+from inngest_nb.links.locate import Server, find_server, label, surroundings
 from inngest_nb.retention import Retention
 from inngest_nb.settings import CloudSettings
+
+if TYPE_CHECKING:
+    from inngest_nb.links.server import ServerLink
 
 __all__ = ["ENGINES", "MEMORY", "Link", "close_links", "current_link", "expect", "link_to", "official_link", "provide"]
 
@@ -25,6 +28,9 @@ ENGINES = ("auto", "server", "embedded", "inngest")
 DEFAULT_DATA_DIR = ".inngest_nb"
 _links: dict[str, Link] = {}
 _without_engine: set[Server] = set()  # servers that "auto" has given up on: said once, and no switch in between
+_known: dict[
+    tuple[str | None, ...], ServerLink
+] = {}  # by surroundings: the server's file is not read for every publish
 _lock = threading.RLock()
 _link_of_newest: Callable[[], Link] = lambda: link_to("auto", None)  # noqa: E731  # until there is a client
 _log = logging.getLogger("inngest_nb")
@@ -49,6 +55,10 @@ def link_to(engine: str, data_dir: str | Path | None, retention: Retention | Non
 
 
 def _server_link(*, required: bool) -> Link | None:
+    here = surroundings()
+    known = _known.get(here)
+    if known is not None and known.connected:
+        return known
     server = find_server()
     if server is None:
         if required:
@@ -58,20 +68,21 @@ def _server_link(*, required: bool) -> Link | None:
             )
         return None
     key = f"server {server.url}"
-    if key not in _links:
+    link = _links.get(key)
+    if link is None:
         if server in _without_engine and not required:
             return None
         from inngest_nb.links.server import ServerLink  # brings tornado, which only this link needs
 
         try:
-            _links[key] = ServerLink(server, label=label())
+            link = _links[key] = _known[here] = ServerLink(server, label=label())
         except LinkError as exc:
             if required:
                 raise
             _log.warning("%s Using the embedded engine instead.", exc.message)
             _without_engine.add(server)
             return None
-    return _links[key]
+    return link
 
 
 def _embedded_link(data_dir: str | Path | None, retention: Retention | None) -> Link:
@@ -133,10 +144,12 @@ def close_links() -> None:
         for link in list(_links.values()):
             link.close()
         _links.clear()
+        _known.clear()
         _without_engine.clear()
 
 
 def _forget_after_fork() -> None:
+    _known.clear()
     _links.clear()  # threads do not survive a fork: a child opens its own
 
 

@@ -17,6 +17,11 @@ class Server:
     token: str
 
 
+def surroundings() -> tuple[str | None, ...]:
+    """What tells where this process's server is, without looking there."""
+    return tuple(map(os.environ.get, ("INNGEST_NB_URL", "INNGEST_NB_TOKEN", "JPY_PARENT_PID")))
+
+
 def find_server() -> Server | None:
     """INNGEST_NB_URL/INNGEST_NB_TOKEN, else the server that started this kernel, else JupyterHub's environment."""
     url = os.environ.get("INNGEST_NB_URL")

@@ -45,6 +45,19 @@ def test_the_server_of_the_kernel_is_found_without_configuration(kernel: Kernel,
     assert "JUPYTER_SERVER_URL" not in kernel.value("import os; sorted(os.environ)")
 
 
+def test_the_file_of_the_server_is_not_read_for_every_publish(kernel: Kernel) -> None:
+    assert kernel.value(TRY.format(engine="auto")) == "connected server"
+    read = kernel.value("""
+import sys
+read = []
+sys.addaudithook(lambda event, args: event == "open" and "jpserver-" in str(args[0]) and read.append(args[0]))
+for n in range(20):
+    await client.realtime.publish(inngest.realtime.channel("numbers", topics={"n": int}).n, n)
+len(read)
+""")
+    assert read == "0"
+
+
 def test_a_wrong_token_is_refused_with_what_to_do(kernel: Kernel, jupyter: KernelServer) -> None:
     kernel.value(f"import os; os.environ.update(INNGEST_NB_URL={jupyter.url!r}, INNGEST_NB_TOKEN='wrong')")
     said = kernel.value(TRY.format(engine="server"))
