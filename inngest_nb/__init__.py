@@ -23,7 +23,7 @@ from inngest_nb.options import (
     Throttle,
     Timeouts,
 )
-from inngest_nb.realtime import get_client_subscription_token, static_schema
+from inngest_nb.realtime import channel, get_client_subscription_token, static_schema, topic
 from inngest_nb.retention import Retention
 from inngest_nb.run import Run
 from inngest_nb.serializers import PydanticSerializer, Serializer
@@ -80,10 +80,12 @@ __all__ = [
     "TriggerCron",
     "TriggerEvent",
     "__version__",
+    "channel",
     "diff",
     "get_client_subscription_token",
     "realtime",
     "static_schema",
+    "topic",
     "use_realtime",
 ]
 
