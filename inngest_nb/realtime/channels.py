@@ -239,11 +239,10 @@ def _topic_name(channel: object, topic: object) -> str:
         if topic.channel != channel_name(channel):
             raise ChannelError(f"{topic.label} is none of channel {channel_name(channel)!r}")
         topic = topic.topic
-    if not isinstance(topic, str):
-        raise ChannelError(f"topics are names, or refs such as chat.status, not {type(topic).__name__} {topic!r:.80}")
+    topic = names.check_text("a topic's name", topic)
     if not isinstance(channel, str) and topic not in (known := topic_configs(channel)) and not topic.startswith("$"):
         raise names.unknown_topic(channel_name(channel), topic, known)
-    return names.check_text("a topic's name", topic)
+    return topic
 
 
 def _concrete(channel: object) -> BoundChannel:

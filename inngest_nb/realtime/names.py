@@ -34,8 +34,10 @@ class UncalledChannelError(AttributeError, ChannelError):
     """A channel with parameters, used where one of its instances is needed."""
 
 
-def check_text(what: str, name: str) -> str:
+def check_text(what: str, name: object) -> str:
     """Return `name` if it can be sent: half a surrogate pair has no UTF-8."""
+    if not isinstance(name, str):
+        raise ChannelError(f"{what} is text, not {type(name).__name__} {name!r:.80}")
     try:
         name.encode()
     except UnicodeEncodeError as exc:

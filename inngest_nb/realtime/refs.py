@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from inngest_nb.errors import ChannelError
+from inngest_nb.realtime.names import check_text
 from inngest_nb.realtime.schemas import TopicConfig
 
 if TYPE_CHECKING:
@@ -93,16 +94,18 @@ def as_publication(ref: object, data: object = UNSET) -> Publication[Any]:
     Raises
     ------
     ChannelError
-        If they are neither.
+        If they are neither, or the ref was made by hand of what names nothing.
     """
     if isinstance(ref, Publication):
         if data is not UNSET:
             raise ChannelError(
                 f"publish got data twice for {ref.ref.label}: give publish(ref, data) or publish(ref(data))"
             )
-        return ref
+        data, ref = ref.data, ref.ref
     if not isinstance(ref, TopicRef):
         raise ChannelError(f"publish needs a topic such as chat.status, got {type(ref).__name__} {ref!r:.80}")
     if data is UNSET:
         raise ChannelError(f"publish got no data for {ref.label}: give publish(ref, data) or publish(ref(data))")
+    check_text("a channel's name", ref.channel)
+    check_text("a topic's name", ref.topic)
     return Publication(ref, data)

@@ -118,6 +118,14 @@ def test_a_publish_without_topic_or_with_other_than_one_data_is_refused(args: tu
         as_publication(*args)
 
 
+@pytest.mark.parametrize("names", [("\ud800", "t"), ("c", "\ud800"), (None, "t"), ("c", None), (5, "t"), (b"c", "t")])
+def test_a_ref_that_was_made_by_hand_names_something(names: tuple[Any, Any]) -> None:
+    ref: realtime.TopicRef[object] = realtime.TopicRef(*names, realtime.TopicConfig(realtime.static_schema(object)))
+    for args in ((ref, "x"), (ref("x"),)):
+        with pytest.raises(ChannelError, match="'s name is text"):
+            as_publication(*args)
+
+
 @pytest.mark.parametrize("name", ["name", "topics", "params", "add_topic", "__init__", "$run", "", 3])
 def test_topic_names_that_would_shadow_are_refused(name: Any) -> None:
     with pytest.raises(ChannelError, match="topic"):
@@ -202,8 +210,8 @@ def test_topics_to_subscribe_to_are_checked_only_where_they_are_known() -> None:
     ("topics", "said"),
     [
         (5, "topics is a list of names, not int 5"),
-        ([None], "not NoneType None"),
-        ([5], "not int 5"),
+        ([None], "a topic's name is text, not NoneType None"),
+        ([5], "a topic's name is text, not int 5"),
         ([AgentChat("t2").status], "topic 'status' of channel 'agent-chat:t2' is none of channel 'agent-chat:t1'"),
         (["$\ud800"], "a topic's name is text"),
     ],
