@@ -80,7 +80,7 @@ class Realtime(HasTraits):
         self._callbacks = Callbacks(on_message, on_error)
         self._state, self._connection = HookState(), Connection()
         self._place: tuple[int, int | None] | None = None  # offset and epoch to go on from
-        self._is_over = False
+        self._is_over = self._has_given_up = False  # for good; or until somebody wants it again
         self._subscription: Subscription | None = None
         self._turn: object = None  # stands for the connection of now
         self._reading: asyncio.Task[None] | None = None
@@ -120,11 +120,12 @@ class Realtime(HasTraits):
             self._reset()
 
     def _reset(self) -> None:
-        self._state, self._is_over = HookState(), False
+        self._state, self._is_over, self._has_given_up = HookState(), False, False
         self._connection = self._connection._replace(error=None)
         self._update()
 
     def _restart(self) -> None:
+        self._has_given_up = False
         self._stop()
         self._update()
 
@@ -136,7 +137,8 @@ class Realtime(HasTraits):
         """Make the connection what the options want, and show how things are."""
         if self._state.run_status in TERMINAL and self.auto_close_on_terminal:
             self._is_over = True
-        wanted = self.enabled and not self._is_over
+        self._has_given_up = self._has_given_up and self.enabled
+        wanted = self.enabled and not self._is_over and not self._has_given_up
         if wanted and self._turn is None:
             self._begin()
         elif not wanted:
@@ -267,7 +269,7 @@ class Realtime(HasTraits):
             event = "failed"
         self._connection = after(self._connection, event, error)
         if event in ("lost", "failed") and not self.reconnect:
-            self._is_over = True
+            self._has_given_up = True
             self._stop()
         self._show()
 
@@ -308,7 +310,9 @@ class Realtime(HasTraits):
         return self.pause_on_hidden and not self.visible
 
     def _show(self) -> None:
-        status, reason = shown(self._connection, enabled=self.enabled, hidden=self._is_hidden and not self._is_over)
+        status, reason = shown(
+            self._connection, enabled=self.enabled, hidden=self._is_hidden and self._turn is not None
+        )
         values: dict[str, Any] = {
             "connection_status": status,
             "is_paused": status == "paused",

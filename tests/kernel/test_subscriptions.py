@@ -151,16 +151,39 @@ def test_who_follows_a_channel_without_messages_is_told_of_no_gap_after_a_kill(
         hook.close()
 
 
+def test_a_hook_that_does_not_reconnect_does_when_it_is_wanted_again(
+    server: KernelServer, client: inngest_nb.Inngest
+) -> None:
+    news = inngest_nb.realtime.channel("news", topics={"n": int})
+    token = client.realtime.token_sync(channel=news, expires_in="10m")
+    hooks = [inngest_nb.use_realtime(news, token=given, client=client, reconnect=False) for given in (None, token)]
+    for number, changes in enumerate([[("enabled", False), ("enabled", True)], [("reconnect", True)]]):
+        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        server.kill()
+        until(lambda: all(hook.connection_status == "closed" for hook in hooks))
+        server.start()
+        client.realtime.publish_sync(news.n, number)
+        assert [hook.connection_status for hook in hooks] == ["closed", "closed"], "nobody asked"
+        for hook in hooks:
+            for name, value in changes:
+                setattr(hook, name, value)
+        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        until(lambda number=number: all(len(hook.messages.all) == number + 1 for hook in hooks))  # type: ignore[misc]
+    for hook in hooks:
+        assert [message.data for message in hook.messages.all] == [0, 1]
+        hook.close()
+
+
 def test_messages_of_a_stream_share_frames_and_a_lone_one_does_not_wait(
     client: inngest_nb.Inngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = client._link()
     assert isinstance(link, ServerLink)
     assert link._socket is not None
-    frames: list[bytes] = []
+    frames: list[str] = []
     write = link._socket.write_message
 
-    def noted(frame: bytes) -> object:
+    def noted(frame: str) -> object:
         frames.append(frame)
         return write(frame)
 
@@ -179,5 +202,5 @@ def test_messages_of_a_stream_share_frames_and_a_lone_one_does_not_wait(
     frames.clear()
     link.post({"op": "publish", "channel": "news", "topic": "n", "data": "0"})
     link.call("extent", {"channel": "news"})  # urgent: takes along what waits
-    assert b'"publish"' in frames[0]
-    assert b'"extent"' in b"".join(frames)
+    assert '"publish"' in frames[0]
+    assert '"extent"' in "".join(frames)
