@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import orjson
@@ -147,18 +148,18 @@ def _page(reader: sqlite3.Connection, listing: Listing, now: int) -> dict[str, A
         "limit": listing.limit, "offset": listing.offset,
         "first": encode_ulid(listing.since or 0, 0), "last": encode_ulid(listing.until or _LAST_MS, (1 << 80) - 1),
     }  # fmt: skip
+    count = cache(partial(_count, reader, about))
     where = " AND ".join(_conditions(listing))
     ordered = f"{getattr(LISTING_SQL, f'by_{listing.order}')} {'ASC' if listing.up else 'DESC'}"
     # Every part is a statement of the package; what users say is bound.
     page = f"{LISTING_SQL.page} WHERE {where} ORDER BY {ordered}, r.id DESC LIMIT :limit OFFSET :offset"
     rows = reader.execute(page, about).fetchall()
-    total = reader.execute(f"{LISTING_SQL.total} WHERE {where}", about).fetchone()[0]
     newest = reader.execute("SELECT max(id) FROM runs").fetchone()[0]
     return {
         "rows": [(row, *_steps(reader, row[0])) for row in rows],
-        "total": total,
+        "total": count(where),
         "newest": newest,
-        **_counts(reader, listing, about),
+        **_counts(reader, listing, about, count),
     }
 
 
@@ -189,11 +190,15 @@ def _steps(reader: sqlite3.Connection, run_id: str) -> tuple[list[Any], list[Any
     return steps, waits
 
 
-def _counts(reader: sqlite3.Connection, listing: Listing, about: dict[str, Any]) -> dict[str, Any]:
-    def count(group: str) -> int:
-        where = " AND ".join([getattr(LISTING_SQL, f"is_{group}"), *_scope(listing)])
-        statement = f"{LISTING_SQL.total} WHERE {where}"  # as above
-        return int(reader.execute(statement, about).fetchone()[0])
+def _count(reader: sqlite3.Connection, about: dict[str, Any], where: str) -> int:
+    return int(reader.execute(f"{LISTING_SQL.total} WHERE {where}", about).fetchone()[0])
+
+
+def _counts(
+    reader: sqlite3.Connection, listing: Listing, about: dict[str, Any], count: Callable[[str], int]
+) -> dict[str, Any]:
+    def of(group: str) -> int:
+        return count(" AND ".join([getattr(LISTING_SQL, f"is_{group}"), *_scope(listing)]))
 
     opened = dict(reader.execute(LISTING_SQL.open_by_status, about).fetchall())
     minutes = reader.execute(LISTING_SQL.last_hour, about).fetchall()
@@ -202,11 +207,11 @@ def _counts(reader: sqlite3.Connection, listing: Listing, about: dict[str, Any])
         by_status[status] = by_status.get(status, 0) + n
     return {
         "counts": {
-            "all": count("all"),
+            "all": of("all"),
             "running": opened.get("queued", 0) + opened.get("running", 0),
             "waiting": opened.get("waiting", 0),
-            "asking": count("asking"),
-            "failed": count("failed"),
+            "asking": of("asking"),
+            "failed": of("failed"),
             "recent": sum(by_status.values()),
             "recent_completed": by_status.get("completed", 0),
             "recent_failed": by_status.get("failed", 0),

@@ -79,7 +79,7 @@ SELECT DISTINCT event_name FROM waits WHERE resolved_at IS NULL
 SELECT status, count(*) FROM runs r WHERE ended_at IS NULL AND (:function IS NULL OR fn_id = :function) AND id BETWEEN :first AND :last GROUP BY status
 
 -- last_hour: runs by minute and status
-SELECT (queued_at - :since) / 60000000, status, count(*) FROM runs WHERE id >= :hour AND (:function IS NULL OR fn_id = :function) AND id BETWEEN :first AND :last GROUP BY 1, 2
+SELECT (queued_at - :since) / 60000000, status, count(*) FROM runs WHERE id BETWEEN max(:hour, :first) AND :last AND (:function IS NULL OR fn_id = :function) GROUP BY 1, 2
 
 -- functions: runs and failures of each function
 SELECT r.fn_id, count(*), coalesce(max(f.failures), 0), max(r.id) FROM runs r
