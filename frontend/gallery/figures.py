@@ -20,6 +20,7 @@ PAGE = DOCS / "reference" / "views.md"
 MOST_BYTES = 150_000
 COLOURS = 128
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+VIEWPORT = {"width": 1660, "height": 1000}
 VIEWS = {
     "s-": "TokenStream",
     "t-": "RunTimeline",
@@ -36,9 +37,9 @@ them again. [The tour](../tour.md) tells what the views are for; [the API](api.m
 """
 
 
-def draw(page: Page, theme: str) -> dict[str, str]:
-    """Open the gallery; the titles of its scenes by id."""
-    page.goto(f"{(HERE / 'index.html').as_uri()}?theme={theme}")
+def draw(page: Page, theme: str = "light", only: str = "") -> dict[str, str]:
+    """Open the gallery, or one scene of it; the titles by id."""
+    page.goto(f"{(HERE / 'index.html').as_uri()}?theme={theme}&only={only}")
     page.wait_for_selector("html[data-ready]", state="attached")
     found: dict[str, str] = page.evaluate(
         "() => Object.fromEntries([...document.querySelectorAll('figure')].map(f => [f.id, f.querySelector('figcaption').textContent]))"
@@ -47,7 +48,8 @@ def draw(page: Page, theme: str) -> dict[str, str]:
 
 
 def take(page: Page, scene: str, file: Path) -> None:
-    """One scene as a small picture."""
+    """One scene as a small picture: alone on its page, where no other one takes its focus."""
+    draw(page, only=scene)
     taken = Image.open(io.BytesIO(page.locator(f"figure#{scene} > div").screenshot()))
     taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
     if file.stat().st_size > MOST_BYTES:
@@ -69,16 +71,21 @@ def listing(titles: dict[str, str]) -> str:
     return "\n".join(parts)
 
 
+def build() -> None:
+    """Build the gallery."""
+    subprocess.run([shutil.which("node") or "node", "build.mjs", "--gallery"], cwd=HERE.parent, check=True)  # noqa: S603 - our own build
+
+
 def main() -> None:
     """Build the gallery, take the pictures, write the page."""
-    subprocess.run([shutil.which("node") or "node", "build.mjs", "--gallery"], cwd=HERE.parent, check=True)  # noqa: S603 - our own build
+    build()
     IMAGES.mkdir(parents=True, exist_ok=True)
     for old in IMAGES.glob("*.png"):
         old.unlink()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGS)
-        page = browser.new_page(viewport={"width": 1660, "height": 1000})
-        titles = {scene: title for scene, title in draw(page, "light").items() if scene[:2] in VIEWS}
+        page = browser.new_page(viewport=VIEWPORT)
+        titles = draw(page)
         for scene in titles:
             take(page, scene, IMAGES / f"{scene}.png")
         browser.close()

@@ -27,7 +27,7 @@ function asking(): Story {
 }
 
 const answers = (more: Record<string, object | null> = {}): Record<string, object | null> => ({
-  ...tableRecording().answers, "GET overview/health": HEALTH, "GET overview/questions": { questions: [{ channel: CHANNEL, topic: "approvals", run_id: RUN, hash: "h-confirm", name: "generate-response" }] },
+  ...tableRecording().answers, "GET overview/health": HEALTH, "GET overview/questions": { questions: ["h-confirm", "h-confirm-2"].map((hash) => ({ channel: CHANNEL, topic: "approvals", run_id: RUN, hash, name: "generate-response" })) },
   "GET overview/functions": { functions: FUNCTIONS }, "GET overview/events": { events: EVENTS }, "GET overview/channels": { channels: CHANNELS }, ...more,
 });
 

@@ -90,7 +90,7 @@ export function runStatus(status: RunStatus, open: readonly StepState[], isPerso
 
 /** What is said when nothing newer is known: the state in the past. */
 export function past(status: Status): Status {
-  if (!["running", "waiting", "retrying", "queued"].includes(status.value)) return status;
+  if (!["running", "waiting", "retrying", "queued", "listening", "receiving"].includes(status.value)) return status;
   const word = status === STATUS.textComplete ? "Was running" : `Was ${firstWord(status)}`;
   return { ...status, word, role: "idle" };
 }

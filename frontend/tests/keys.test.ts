@@ -71,7 +71,7 @@ describe("a feed", () => {
   });
   it("leads from what was rolled back to the rollback, which says what it took", async () => {
     const { root } = await draw(scene("m-live"));
-    button(root, "rolled back at 85").click();
+    button(root, "Go to the rollback at 85").click();
     await settle();
     expect(focused()).toBe("m-85");
     expect(document.activeElement?.textContent).toContain("offsets 1–84");

@@ -53,7 +53,7 @@ describe("the page", () => {
     const { root } = await draw({ ...sceneOf("p-runs"), at: "#/runs" });
     expect(note(root)).toBe("");
     expect(root.querySelector(".health")?.textContent).toContain("Engine healthy2kernels connected0.4\u00a0mscommit, p50");
-    expect(root.querySelector(".rail .asks")?.textContent).toBe("1");
+    expect(root.querySelector(".rail .asks")?.textContent).toBe("2");
   });
   it("asks a starting engine again by itself, and what it was refused with it", async () => {
     const recording = { ...sceneOf("p-runs").recording, refusals: { ...sceneOf("p-starting").recording.refusals } };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -44,6 +45,8 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 STREAM = Reply(tokens=tokens(ANSWER), rate=RATE)
+#: So many tokens come before the model falls silent.
+HALF = 80
 # Where an installed package has it, a checkout does not: Jupyter is told of the folder.
 LABEXTENSION = {"JUPYTER_PATH": str(Path(__file__).parents[2] / "server_extension")}
 SETTINGS = {"notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -68,6 +71,15 @@ def llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScriptedModel]:
     """The model that the quickstart asks: an answer with a list and code, 60 tokens a second."""
     with ScriptedModel(tmp_path_factory.mktemp("llm") / "requests.jsonl", STREAM) as model:
         yield model
+
+
+@pytest.fixture
+def half_an_answer(llm: ScriptedModel) -> Iterator[ScriptedModel]:
+    """The model falls silent in the middle of its answer, until it is released."""
+    llm.script(dataclasses.replace(STREAM, stall_after=HALF))
+    yield llm
+    llm.release()
+    llm.script(STREAM)
 
 
 @pytest.fixture(scope="package")

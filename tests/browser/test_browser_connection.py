@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import json
 import re
@@ -14,7 +13,7 @@ import mistune
 import pytest
 from playwright.sync_api import WebSocket, WebSocketRoute
 
-from tests.browser.conftest import ANSWER, STREAM, Open, make_server
+from tests.browser.conftest import ANSWER, HALF, STREAM, Open, make_server
 from tests.browser.notebook import START, Notebook
 from tests.support.jupyter import JupyterServer
 from tests.support.llm import ScriptedModel
@@ -22,7 +21,6 @@ from tests.support.llm import ScriptedModel
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
 REALTIME = "inngest/api/realtime"
-HALF = 80
 
 
 def plain(markdown: str) -> str:
@@ -51,15 +49,6 @@ class Frames:
         if frame["op"] == "messages":
             offsets = [message["offset"] for message in frame["messages"] if message["kind"] == "data"]
             self.offsets.setdefault(self._feeds[frame["id"]], []).extend(offsets)
-
-
-@pytest.fixture
-def half_an_answer(llm: ScriptedModel) -> Iterator[ScriptedModel]:
-    """The model falls silent in the middle of its answer, until it is released."""
-    llm.script(dataclasses.replace(STREAM, stall_after=HALF))
-    yield llm
-    llm.release()
-    llm.script(STREAM)
 
 
 def test_a_reload_in_the_middle_of_the_stream_shows_everything_once(

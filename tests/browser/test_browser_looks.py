@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import HALF
 from tests.browser.looks import picture, set_theme, set_width, show_only_the_notebook
 from tests.browser.notebook import Notebook
+from tests.support.llm import ScriptedModel
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -24,6 +26,25 @@ _VIOLATIONS = """async () => (await axe.run('.inb-live', {
 _OVERFLOWING = """() => [...document.querySelectorAll('.inb-live')].flatMap(card =>
   [card, ...card.querySelectorAll('.inb-head, .inb-note, .inb-foot, .inb-btns, .inb-prose, .inb-tl')])
   .filter(part => part.scrollWidth > part.clientWidth + 1).map(part => part.className)"""
+_COUNT_DRAWINGS = """() => {
+  const clear = CanvasRenderingContext2D.prototype.clearRect;
+  window.inbDrawings = 0;
+  CanvasRenderingContext2D.prototype.clearRect = function (...rectangle) {
+    window.inbDrawings += this.canvas.classList.contains('inb-canvas') ? 1 : 0;
+    return clear.apply(this, rectangle);
+  };
+}"""
+_MOVING = """() => document.getAnimations().filter(each => each.playState === 'running' && each.effect?.target?.closest('.inb-live'))
+  .map(each => each.effect.target.className?.baseVal ?? each.effect.target.className)"""
+_HUES = """() => {
+  const canvas = [...document.querySelectorAll('.inb-timeline .inb-canvas')].at(-1), found = new Set();
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 0; i < data.length; i += 4) {
+    const [r, g, b, a] = data.slice(i, i + 4);
+    if (a > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) found.add(['r', 'g', 'b'][[r, g, b].indexOf(Math.max(r, g, b))]);
+  }
+  return [...found].sort();
+}"""
 _AMBER = """() => {
   const canvas = [...document.querySelectorAll('.inb-timeline .inb-canvas')].at(-1);
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -69,6 +90,40 @@ def test_the_views_are_readable_in_every_theme_and_width(quickstart: Notebook) -
         assert problems(quickstart, width=WIDE) == []
     # The time in which a person was waited for keeps its colour when it is over.
     assert quickstart.page.evaluate(_AMBER) > 100
+
+
+def test_prescribed_colours_and_no_motion_in_a_notebook(half_an_answer: ScriptedModel, quickstart: Notebook) -> None:
+    page = quickstart.page
+    page.evaluate(f"{AXE.read_text()}; undefined")
+    page.evaluate(_COUNT_DRAWINGS)
+    page.emulate_media(forced_colors="active", reduced_motion="reduce")
+    quickstart.ask()
+    page.locator(f".inb-stream[data-inb-tokens='{HALF}']").wait_for()
+    quickstart.wait_for_status("timeline", "running")
+    assert page.locator(".inb-live .inb-i.spin").count() > 0
+    assert page.evaluate(_MOVING) == []
+    page.evaluate("window.inbDrawings = 0")
+    page.wait_for_function("window.inbDrawings >= 2")
+    since, drawings = page.evaluate("[performance.now(), window.inbDrawings]")
+    page.wait_for_function("since => performance.now() - since > 2000", arg=since)
+    assert page.evaluate("window.inbDrawings") - drawings <= 6  # the live edge and the figures: once a second each
+    assert page.evaluate(_HUES) == ["b"]  # what runs
+    half_an_answer.release()
+    quickstart.button("Approve").wait_for()
+    quickstart.until_true(lambda: {"g", "r"} <= set(page.evaluate(_HUES)))  # what has run, and what waits for a person
+    assert quickstart.button("Approve").evaluate("button => getComputedStyle(button).borderWidth") == "2px"
+    found: list[str] = page.evaluate(_VIOLATIONS)
+    assert [violation for violation in found if violation.startswith(("serious", "critical"))] == []
+
+
+def test_what_is_under_way_moves_in_a_notebook(half_an_answer: ScriptedModel, quickstart: Notebook) -> None:
+    quickstart.page.evaluate(_COUNT_DRAWINGS)
+    quickstart.ask()
+    quickstart.page.locator(f".inb-stream[data-inb-tokens='{HALF}']").wait_for()
+    quickstart.wait_for_status("timeline", "running")
+    assert any("spin" in name for name in quickstart.page.evaluate(_MOVING))
+    quickstart.page.evaluate("window.inbDrawings = 0")
+    quickstart.page.wait_for_function("window.inbDrawings > 20", timeout=4000)
 
 
 def test_the_keyboard_alone_answers(quickstart: Notebook) -> None:

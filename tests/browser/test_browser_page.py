@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from inngest_nb.store import DataDirLock
 from tests.browser.notebook import LIMIT_MS
+from tests.support.diskfault import DiskFault
 from tests.support.jupyter import TOKEN, JupyterServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
@@ -65,6 +67,30 @@ def test_an_empty_engine_says_what_to_do(server: JupyterServer, page: Page) -> N
         expect(page.locator("main")).to_contain_text(words)
     page.locator(".rail a[href='#/events']").click()
     expect(page.locator("main")).to_contain_text("No events yet")
+
+
+def test_a_full_disk_is_said_while_it_is_full(tmp_path: Path, page: Page) -> None:
+    disk = DiskFault.prepare(tmp_path)
+    if disk is None:
+        pytest.skip("no C compiler (gcc) to build the disk faults with")
+    server = JupyterServer(tmp_path / "full", app="server", arguments=(EXTENSION,), environment=disk.environment)
+    with server:
+        visit(page, server)
+        expect(page.locator(".health")).to_contain_text("Engine healthy", timeout=LIMIT_MS)
+        page.locator("#inb-event-name").fill("page/kept")
+        with disk.failing("write", errno.ENOSPC, ending=".db-wal"):
+            page.get_by_role("button", name="Send", exact=True).click()
+            expect(page.locator(".inb-send .said")).to_contain_text("the disk is full", timeout=LIMIT_MS)
+            note = page.locator("main .inb-note", has_text="Nothing new is kept at the moment.")
+            expect(note).to_contain_text("the disk is full", timeout=LIMIT_MS)
+            expect(page.locator(".health")).to_contain_text("Engine in trouble")
+            assert disk.hits > 0
+        expect(note).to_have_count(0, timeout=LIMIT_MS)
+        expect(page.locator(".health")).to_contain_text("Engine healthy")
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(page.locator(".inb-send .said")).to_have_text("Sent page/kept.", timeout=LIMIT_MS)
+        page.locator(".rail a[href='#/events']").click()
+        expect(page.locator("main tr", has_text="page/kept")).to_be_visible(timeout=LIMIT_MS)
 
 
 def test_a_server_that_goes_away_is_missed_and_taken_up_again(server: JupyterServer, page: Page) -> None:

@@ -35,6 +35,8 @@ export interface PageState {
   readonly events: readonly Dict[];
   readonly channels: readonly Dict[];
   readonly questions: readonly Dict[];
+  /** Whether this person has the right to send events. */
+  readonly allowed: boolean;
 }
 
 const ROOMS = new Set<string>(["runs", "approvals", "functions", "events", "channels"]);
@@ -60,7 +62,8 @@ export class PageController extends Controller<PageState> {
   private soonHealth: ReturnType<typeof setTimeout> | undefined;
 
   constructor(env: Env, at = location.hash || text(tab.recall(PLACE)) || "") {
-    super(env, { place: placeOf(at), health: null, trouble: null, functions: [], events: [], channels: [], questions: [] });
+    super(env, { place: placeOf(at), health: null, trouble: null, functions: [], events: [], channels: [], questions: [], allowed: true });
+    void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.update({ allowed }));
     const moved = (): void => {
       tab.keep(PLACE, location.hash);
       this.update({ place: placeOf(location.hash) });

@@ -61,8 +61,8 @@ export function Page({ controller }: { controller: PageController }): JSX.Elemen
         {state.trouble && !known ? <Empty icon="plug" title="Nothing is known of this engine yet" /> : <RoomOf controller={controller} runs={runs} />}
       </main>
       <aside>
-        {state.place.room !== "approvals" && <Questions env={env} questions={state.questions} few />}
-        <SendEvent controller={controller} />
+        {known && state.place.room !== "approvals" && <Questions env={env} questions={state.questions} few />}
+        {(known || state.trouble === null) && <SendEvent controller={controller} />}
       </aside>
     </section>
   );
@@ -78,6 +78,8 @@ interface HealthProps {
 function healthOf({ health, trouble, connection }: HealthProps): readonly [Role, IconName, string] {
   if (connection.stale && health) return ["idle", "queued", "Not heard from"];
   if (trouble?.code === "engine_starting") return ["idle", "queued", "Engine is starting"];
+  if (trouble?.code === "forbidden") return ["idle", "cancelled", "Not permitted"];
+  if (trouble?.code === "unreachable") return ["idle", "queued", "Not heard from"];
   if (trouble ?? health?.outage) return ["bad", "failed", "Engine in trouble"];
   if (!health) return ["idle", "queued", "Asking the engine…"];
   return [health.workers.length ? "ok" : "idle", "done", "Engine healthy"];

@@ -11,7 +11,7 @@ import type { PageController } from "./page-controller";
 type Sent = { readonly ok: boolean; readonly words: string } | null;
 
 export function SendEvent({ controller }: { controller: PageController }): JSX.Element {
-  const { events, place } = controller.state;
+  const { events, place, allowed } = controller.state;
   const [name, setName] = useState("");
   const [data, setData] = useState("{}");
   const [sent, setSent] = useState<Sent>(null);
@@ -28,7 +28,7 @@ export function SendEvent({ controller }: { controller: PageController }): JSX.E
   const fault = jsonFault(data) ?? (data.trim().startsWith("{") ? undefined : "The data of an event is an object.");
   const send = (event: Event): void => {
     event.preventDefault();
-    if (!name || fault !== undefined) return;
+    if (!allowed || !name || fault !== undefined) return;
     void controller.send(name, JSON.parse(data)).then((problem) =>
       setSent({ ok: problem === undefined, words: problem ?? `Sent ${name}.` }));
   };
@@ -43,8 +43,8 @@ export function SendEvent({ controller }: { controller: PageController }): JSX.E
         aria-describedby="inb-event-fault" onInput={(event) => setData(event.currentTarget.value)} />
       <p id="inb-event-fault" class={fault === undefined ? "inb-vh" : "fault s-bad"} role="status">{fault ?? "Valid JSON."}</p>
       <div class="inb-btns">
-        <button type="submit" class="inb-b primary" aria-disabled={!name || fault !== undefined}>Send</button>
-        <span class="muted">{startsWords(known, name)}</span>
+        <button type="submit" class="inb-b primary" aria-disabled={!allowed || !name || fault !== undefined}>Send</button>
+        <span class="muted">{allowed ? startsWords(known, name) : "needs the right to write to inngest on this server"}</span>
         <CopyButton label="Copy as Python" icon="function" text={() => pythonOf(name, data)} />
         <CopyButton label="Copy as cURL" icon="copy" text={() => curlOf(name, data)} />
       </div>

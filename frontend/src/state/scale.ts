@@ -34,6 +34,8 @@ export interface ScaleInput {
   readonly live: boolean;
   readonly width: number;
   readonly fold: boolean;
+  /** How much of the width is left free at the end, for what is written beside the last bars. */
+  readonly room?: number;
   /** Which part of the width is looked at; ticks outside of it are not made. */
   readonly view?: { readonly left: number; readonly width: number };
 }
@@ -50,7 +52,7 @@ export function buildScale(input: ScaleInput): Scale {
   const step = roundStep((span - folded) / Math.max(2, input.width / TICK_PX));
   const shown = input.live ? liveDomain(input, span - folded, step, folds) : (span - folded) * 1.035;
   const band = folds.length ? bandWidth(input.width, folds.length) : 0;
-  const perMs = (input.width - band * folds.length) / shown;
+  const perMs = (input.width - (input.room ?? 0) - band * folds.length) / shown;
   const x = (at: number): number => place(at, input.start, folds, band, perMs);
   return {
     x,

@@ -81,7 +81,7 @@ function headFigures(view: QuestionView, open: readonly QuestionView[], connecti
   const left = view.deadline === undefined ? null : Math.max(0, view.deadline - now);
   const place = open.indexOf(view) + 1;
   return [
-    left === null ? null : { value: format.countdown(left), unit: "left", title: `Until ${format.iso(view.deadline)}` },
+    left === null ? null : { value: format.countdown(left), unit: "left", title: `Until ${format.iso(view.deadline)}`, urgent: left < LAST_MINUTE_MS },
     open.length > 1 ? { value: `question ${place} of ${open.length}`, optional: true } : null,
   ];
 }
@@ -106,7 +106,7 @@ function Banners({ controller, connection, current, now, problem }: Shown & { pr
   return (
     <>
       {current
-        ? <LostBanner env={env}>{`Your answer is kept here and sent when the server is back.${deadline}`}</LostBanner>
+        ? <LostBanner env={env}>{current.phase === "kept" ? "" : `Your answer is kept here and sent when the server is back.${deadline}`}</LostBanner>
         : <LostBanner env={env}>Questions asked meanwhile appear when it is back.</LostBanner>}
       {current?.phase === "kept" && (
         <Banner role="ask" icon="plug" action={{ label: "Take back", run: () => controller.takeBack(current.question.key) }}>

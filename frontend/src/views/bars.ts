@@ -225,19 +225,25 @@ function drawTicks(pen: CanvasRenderingContext2D, scene: Scene, bar: Bar, to: nu
 
 function drawMark(pen: CanvasRenderingContext2D, scene: Scene, row: Row, open: boolean, left: number, right: number, y: number): void {
   const { layout, palette } = scene;
-  const words = markWords(row.mark, open && row.depth > 0 ? scene.staleWords : "", scene.now);
-  if (words === "" || right === -Infinity) return;
+  const whole = markWords(row.mark, open && row.depth > 0 ? scene.staleWords : "", scene.now);
+  if (whole === "" || right === -Infinity) return;
   const asks = row.mark.deadline !== undefined && scene.staleWords === "";
   pen.font = `${asks ? "500 " : ""}11px ${palette.font}`;
-  const width = pen.measureText(words).width;
-  const edge = layout.left + layout.width + 12;
   pen.fillStyle = asks ? palette.text.ask : palette.muted;
-  const fits = right + 8 + width <= edge;
-  if (fits && !asks) write(pen, palette, words, right + 8, y);
-  else if (left - 8 - width >= layout.left) write(pen, palette, words, left - 8 - width, y);
-  else if (fits) write(pen, palette, words, right + 8, y);
+  const edge = layout.left + layout.width + 12;
+  for (const words of [whole, shortened(whole)]) {
+    const width = pen.measureText(words).width;
+    const places = [right + 8 + width <= edge ? right + 8 : null, left - 8 - width >= layout.left ? left - 8 - width : null];
+    const x = (asks ? places.reverse() : places).find((place) => place !== null);
+    if (x === undefined) continue;
+    write(pen, palette, words, x, y);
+    break;
+  }
   pen.font = `11px ${palette.font}`;
 }
+
+/** What is said first, where there is no room for all of it. */
+export const shortened = (words: string): string => words.split(" · ")[0] ?? words;
 
 /** Words with a rim of the card's colour, so that lines behind them do not cross them. */
 function write(pen: CanvasRenderingContext2D, palette: Palette, words: string, x: number, y: number): void {

@@ -1,9 +1,10 @@
 /** Keeps the canvas of a timeline equal to its rows. */
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Row } from "../state/rows";
 import { buildScale, type Scale } from "../state/scale";
 import { watchTheme } from "../theme";
-import { drawScene, type Layout, type Scene } from "./bars";
+import { drawScene, shortened, type Layout, type Scene } from "./bars";
 import type { GridProps } from "./grid";
 import { useFrames } from "./hooks";
 import { readPalette, type Palette } from "./palette";
@@ -60,5 +61,24 @@ export type Look = Pick<TimelineState, "fold" | "zoom" | "pan">;
 export function scaleOf({ rows, over }: Pick<GridProps, "rows" | "over">, look: Look, layout: Pick<Layout, "width">, end: number): Scale {
   const start = Math.min(rows[0]?.bars[0]?.from ?? Infinity, rows[0]?.from ?? Infinity, end);
   const view = { left: look.pan, width: layout.width };
-  return buildScale({ rows, start, end, live: !over, width: layout.width * look.zoom, fold: look.fold, view });
+  const room = over ? roomForWords(rows, start, end, layout.width) : 0;
+  return buildScale({ rows, start, end, live: !over, width: layout.width * look.zoom, fold: look.fold, view, room });
+}
+
+const LETTER_PX = 6.2;
+const BESIDE_PX = 16;
+const MOST_ROOM = 0.5;
+const told = new WeakMap<readonly Row[], readonly Row[]>();
+
+/** Nothing grows to the right of a run that is over: what its last bars say may take some of the width. */
+function roomForWords(rows: readonly Row[], start: number, end: number, width: number): number {
+  const known = told.get(rows) ?? rows.filter((row) => row.mark.text !== "" && row.to !== undefined);
+  told.set(rows, known);
+  const span = Math.max(1, end - start);
+  return known.reduce((room, row) => {
+    const free = Math.max((row.from ?? start) - start, end - (row.to ?? end)) / span;
+    const lengths = [row.mark.text, shortened(row.mark.text)].map((words) => words.length * LETTER_PX + BESIDE_PX);
+    if (lengths.some((length) => free * width >= length)) return room;
+    return Math.max(room, lengths.find((length) => length <= width * MOST_ROOM) ?? 0);
+  }, 0);
 }

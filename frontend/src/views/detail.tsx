@@ -64,7 +64,7 @@ export function StepDetail({ controller, name, attempts, now }: DetailProps): JS
 /** How to get the same as a DataFrame. */
 function Frame({ step }: { step: StepState }): JSX.Element {
   const code = `run.steps().set_index("step_id").loc[${JSON.stringify(step.step_id)}]`;
-  return <p class="inb-size"><Id id={code} shown={code} /></p>;
+  return <p class="inb-size opt"><Id id={code} shown={code} /></p>;
 }
 
 function opName(op: string): string {

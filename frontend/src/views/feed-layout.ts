@@ -3,6 +3,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { firstWhere } from "../state/bisect";
 import { isPlain, type FeedRow } from "../state/feed";
 import type { Message } from "../wire";
+import { treeLines } from "./json-tree";
 import type { MessageFeedController } from "./message-feed-controller";
 
 export const ROW = 28;
@@ -44,8 +45,7 @@ export function useLayout(controller: MessageFeedController, rows: readonly Feed
 }
 
 export function detailHeight(message: Message): number {
-  const lines = Math.min(MOST_LINES, JSON.stringify(message.data, null, 1)?.split("\n").length ?? 1);
-  return lines * LINE + 18 + 44;
+  return Math.min(MOST_LINES, treeLines(message.data)) * LINE + 18 + 44;
 }
 
 /** The row at a height. */

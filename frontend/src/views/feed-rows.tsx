@@ -108,7 +108,7 @@ function Row({ controller, row, top, names, now, tabbable, focused, goTo }: RowP
     const { lost, from, to } = row.gap;
     return (
       <div class="line gap s-ask" {...place}>
-        <span role="gridcell"><Icon name="failed" small />{`${format.exactCount(lost)} ${format.plural(lost, "message was", "messages were")} trimmed from the log before this view came (offsets ${format.exactCount(from)}–${format.exactCount(to - 1)})`}</span>
+        <span role="gridcell"><Icon name="failed" small />{`${format.exactCount(lost)} ${format.plural(lost, "message")} trimmed from the log (${format.exactCount(from)}–${format.exactCount(to - 1)})`}</span>
       </div>
     );
   }
@@ -142,7 +142,7 @@ function Row({ controller, row, top, names, now, tabbable, focused, goTo }: RowP
 function RolledBack({ by, goTo }: { by: number; goTo(key: string): void }): JSX.Element {
   return (
     <>
-      <button type="button" class="inb-more plain" tabIndex={-1} title="Go to the rollback" onClick={() => goTo(`m-${by}`)}>{`rolled back at ${format.exactCount(by)}`}</button>
+      <button type="button" class="inb-more plain" tabIndex={-1} aria-label={`Go to the rollback at ${by}`} title="Go to the rollback" onClick={() => goTo(`m-${by}`)}>{`→ ${format.exactCount(by)}`}</button>
       {" · "}
     </>
   );

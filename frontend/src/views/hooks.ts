@@ -14,14 +14,16 @@ export function useController<S>(controller: Controller<S>): S {
   return controller.state;
 }
 
-/** Redraws every `periodMs` while active and visible; null stops it. */
+const CALM_MS = 1000;
+
+/** Redraws every `periodMs` while active and visible, and once a second for those who prefer less motion; null stops it. */
 export function useTick(periodMs: number | null): void {
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   useEffect(() => {
     if (periodMs === null) return undefined;
     const id = setInterval(() => {
       if (!document.hidden) redraw(undefined as never);
-    }, periodMs);
+    }, prefersReducedMotion() ? Math.max(CALM_MS, periodMs) : periodMs);
     return () => clearInterval(id);
   }, [periodMs]);
 }
@@ -79,7 +81,7 @@ export function useFrames(active: boolean, draw: () => void): void {
   useEffect(() => {
     if (!active) return undefined;
     if (prefersReducedMotion()) {
-      const id = setInterval(() => latest.current(), 1000);
+      const id = setInterval(() => latest.current(), CALM_MS);
       return () => clearInterval(id);
     }
     let frame = requestAnimationFrame(function next() {

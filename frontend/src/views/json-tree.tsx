@@ -72,6 +72,14 @@ function Node({ name, value, path, depth, chosen, choose }: NodeProps): JSX.Elem
   );
 }
 
+/** How many lines a tree has before anybody opens more of it. */
+export function treeLines(value: unknown, depth = 0): number {
+  const entries = entriesOf(value, "");
+  if (!entries || depth >= OPEN_TO) return 1;
+  const shown = entries.slice(0, MOST_ENTRIES);
+  return 1 + shown.reduce((sum, entry) => sum + treeLines(entry.value, depth + 1), entries.length > MOST_ENTRIES ? 1 : 0);
+}
+
 function move(event: KeyboardEvent): boolean {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   const items = [...(event.currentTarget as HTMLElement).closest("[role=tree]")?.querySelectorAll<HTMLElement>("[role=treeitem]") ?? []];

@@ -6,6 +6,7 @@ import { currentSteps, openSteps, type RunModel } from "../state/run";
 import { stripOf } from "../state/strip";
 import { past, runStatus, STATUS, type Status } from "../status";
 import type { Connection, Env } from "./env";
+import { useFlash } from "./hooks";
 import { copyText, IconButton, StatusWord } from "./shell";
 import { personTest } from "./people";
 import { canCancel, type RunTableController } from "./run-table-controller";
@@ -47,7 +48,7 @@ export function RunRow(props: RowProps): JSX.Element {
       onClick={(event) => clicked(event, controller, id)}>
       <span class="c-status" role="gridcell" title={run?.reason ?? run?.error?.message}><StatusWord status={status} live={connection.live} /></span>
       <span class="c-fn" role="gridcell" title={run?.name}>{run?.name}</span>
-      <span class="c-run mono" role="gridcell" title={id}>{format.shortId(id)}</span>
+      <span class="c-run mono" role="gridcell"><RunId id={id} /></span>
       <span class="c-started" role="gridcell" title={format.iso(started)}>{started === undefined ? "—" : format.ago(now - started)}</span>
       <span class="c-took num" role="gridcell">{took(model, now, connection)}</span>
       <span class="c-steps" role="gridcell">
@@ -58,6 +59,13 @@ export function RunRow(props: RowProps): JSX.Element {
       <span class="c-do" role="gridcell">{connection.value !== "saved" && <RowActions {...props} status={known} />}</span>
     </div>
   );
+}
+
+/** The row is what the tab key stops at; `c` copies its id. */
+function RunId({ id }: { id: string }): JSX.Element {
+  const [copied, flash] = useFlash();
+  const copy = (): void => void copyText(id).then((ok) => ok && flash());
+  return <button type="button" class="inb-more plain" tabIndex={-1} title={`${id} (click to copy)`} onClick={copy}>{copied ? "copied" : format.shortId(id)}</button>;
 }
 
 function took({ run }: RunModel, now: number, connection: Connection): string {
@@ -83,11 +91,11 @@ function RowActions({ controller, id, model, status }: RowProps & { status: Stat
   const busy = state.busy.has(id);
   return (
     <>
-      {status.glyph === "person"
+      {state.allowed && (status.glyph === "person"
         ? <IconButton icon="person" label="Answer" onClick={() => controller.toggleOpen(state.open === id ? null : id)} />
         : canCancel(model)
           ? <IconButton icon="stop" label={busy ? "Cancelling…" : "Cancel run"} disabled={busy} onClick={() => controller.cancel(id)} />
-          : <IconButton icon="retry" label={busy ? "Starting…" : "Rerun"} disabled={busy} onClick={() => void controller.again(id)} />}
+          : <IconButton icon="retry" label={busy ? "Starting…" : "Rerun"} disabled={busy} onClick={() => void controller.again(id)} />)}
       <IconButton icon="more" label="More actions" pressed={menu} onClick={() => setMenu(!menu)} />
       {menu && <Menu controller={controller} id={id} model={model} retrying={status.glyph === "retry"} close={() => setMenu(false)} />}
     </>
@@ -107,12 +115,13 @@ function Confirm({ controller, id, model }: Pick<RowProps, "controller" | "id" |
 }
 
 function Menu({ controller, id, model, retrying, close }: Pick<RowProps, "controller" | "id" | "model"> & { retrying: boolean; close: () => void }): JSX.Element {
+  const { allowed } = controller.state;
   const items: [string, (() => void) | null][] = [
     [controller.state.open === id ? "Close" : "Open", () => controller.toggleOpen(id)],
-    ["Retry now", retrying ? () => controller.retry(id) : null],
-    ["Rerun", () => void controller.again(id)],
-    ["Rerun from step…", model.steps.size ? () => controller.update({ rerun: id, open: null, current: id }) : null],
-    ["Cancel run", canCancel(model) ? () => controller.cancel(id) : null],
+    ["Retry now", allowed && retrying ? () => controller.retry(id) : null],
+    ["Rerun", allowed ? () => void controller.again(id) : null],
+    ["Rerun from step…", allowed && model.steps.size ? () => controller.update({ rerun: id, open: null, current: id }) : null],
+    ["Cancel run", allowed && canCancel(model) ? () => controller.cancel(id) : null],
     ["Copy run id", () => void copyText(id)],
   ];
   const move = (event: KeyboardEvent): void => {

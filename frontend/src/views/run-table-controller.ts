@@ -20,6 +20,8 @@ export interface RunTableState {
   readonly busy: ReadonlySet<string>;
   readonly rerun: string | null;
   readonly atTop: boolean;
+  /** Whether this person has the right to cancel and to run again. */
+  readonly allowed: boolean;
   /** What the menu of functions offers. */
   readonly functions: readonly FunctionChoice[];
   readonly started?: string;
@@ -61,7 +63,8 @@ export class RunTableController extends Controller<RunTableState> {
     const store = `inngest_nb.runs/1:${JSON.stringify(given)}`;
     const query = { ...EVERYTHING, ...given, ...parseQuery(tab.recall(store)) };
     super(env, { query, list: NO_LIST, current: null, open: null, selected: new Set(), confirming: null, busy: new Set(),
-      rerun: null, atTop: true, functions: [] });
+      rerun: null, atTop: true, allowed: true, functions: [] });
+    void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.update({ allowed }));
     this.given = { ...EVERYTHING, ...given };
     this.store = store;
     const saved = parsePage(dict(initial).page, 0);

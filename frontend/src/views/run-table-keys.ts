@@ -30,8 +30,11 @@ function moved(key: string, row: HTMLElement, controller: RunTableController, ro
   return true;
 }
 
+const CHANGING = new Set(["r", "R", "x", "X"]);
+
 function acted(key: string, id: string, controller: RunTableController): boolean {
   const { state } = controller;
+  if (!state.allowed && CHANGING.has(key)) return false;
   const actions: Record<string, () => void> = {
     Enter: () => controller.toggleOpen(id),
     " ": () => controller.toggleOpen(id),

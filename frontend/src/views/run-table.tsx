@@ -54,7 +54,7 @@ export function RunTable({ controller, bare = false, told = false, rows }: RunTa
         {list.total > 0 ? <RunRows controller={controller} connection={connection} now={now} rows={rows} />
           : <Nothing controller={controller} connection={connection} filtered={filtered} />}
       </div>
-      {list.total > 0 && <Footer controller={controller} />}
+      {list.total > 0 && <Footer controller={controller} saved={connection.value === "saved"} />}
       <Announcer words={list.known ? `${format.exactCount(list.total)} ${format.plural(list.total, "run")}` : ""} running={false} key={query.group + query.q} />
     </Card>
   );
@@ -136,12 +136,12 @@ function Nothing({ controller, connection, filtered }: { controller: RunTableCon
   );
 }
 
-function Footer({ controller }: { controller: RunTableController }): JSX.Element {
+function Footer({ controller, saved }: { controller: RunTableController; saved: boolean }): JSX.Element {
   const { list } = controller.state;
   return (
     <footer class="inb-foot">
       <span><b>{format.exactCount(list.total)}</b> {format.plural(list.total, "run")}</span>
-      <span class="opt">↑ ↓ move · Enter open · r rerun · x select · / search</span>
+      {!saved && <span class="opt">{`↑ ↓ move · Enter open · ${controller.state.allowed ? "r rerun · x select · " : ""}/ search`}</span>}
       <Same code="client.history.runs()" />
     </footer>
   );

@@ -37,6 +37,8 @@ export interface Figure {
   readonly unit?: string;
   /** Left out where the card is narrow. */
   readonly optional?: boolean;
+  /** Hardly any time is left. */
+  readonly urgent?: boolean;
   readonly title?: string;
 }
 
@@ -77,9 +79,9 @@ export function StatusWord({ status, live }: { status: Status; live: boolean }):
   );
 }
 
-function FigureItem({ value, unit, optional, title }: Figure): JSX.Element {
+function FigureItem({ value, unit, optional, urgent, title }: Figure): JSX.Element {
   return (
-    <div class={optional ? "opt" : ""} title={title}>
+    <div class={optional ? "opt" : urgent ? "s-bad" : ""} title={title}>
       <dt>{unit ?? ""}</dt>
       <dd>{value}</dd>
     </div>

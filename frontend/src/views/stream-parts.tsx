@@ -69,7 +69,7 @@ export function Sparkline({ rates }: { rates: Rates }): JSX.Element | null {
   return <svg class="inb-spark opt" viewBox="0 0 64 16" aria-hidden="true"><path d={path} /></svg>;
 }
 
-export function FailedEnd({ model, env }: { model: RunModel; env: Env }): JSX.Element | null {
+export function FailedEnd({ model, env, allowed }: { model: RunModel; env: Env; allowed: boolean }): JSX.Element | null {
   const run = model.run;
   const [asking, setAsking] = useState(false);
   const [started, setStarted] = useState<string | null>(null);
@@ -86,7 +86,7 @@ export function FailedEnd({ model, env }: { model: RunModel; env: Env }): JSX.El
         }} />
       )}
       <div class="inb-btns">
-        {!asking && started === null && !connectionOf(env, false).stale && (
+        {allowed && !asking && started === null && !connectionOf(env, false).stale && (
           <button type="button" class="inb-b primary" onClick={() => setAsking(true)}>{`Rerun from “${failedStep(model)}”…`}</button>
         )}
         <CopyTraceback error={run.error} />

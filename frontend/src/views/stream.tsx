@@ -94,7 +94,7 @@ function StreamHead(shown: Shown): JSX.Element {
   const open = run !== undefined && run !== null && !isTerminal(run.status);
   const writing = newest(segments);
   const paused = controller.state.held !== null;
-  const running = status.value === "running" && segments.length > 0 && connection.live;
+  const running = status.value === "running" && status !== STATUS.textComplete && segments.length > 0 && connection.live;
   const reachable = connection.live || paused;
   return (
     <Head status={status} connection={connection} name={fn_name || run?.name || format.channelName(channel)}
@@ -270,7 +270,7 @@ function StreamEnd({ segments, model, controller, status, now }: Shown): JSX.Ele
   const figuresToo = status !== STATUS.running && status.value !== "failed" && (over || status === STATUS.textComplete);
   return (
     <>
-      {model && <FailedEnd model={model} env={controller.env} />}
+      {model && <FailedEnd model={model} env={controller.env} allowed={controller.state.allowed} />}
       {(figuresToo || lost > 0) && <StreamFoot segments={segments} model={model} usage={usage} lost={lost} now={now} />}
     </>
   );
