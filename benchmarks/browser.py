@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,23 +85,25 @@ TIME_TO_LIVE = """async channel => {
 
 
 @contextmanager
-def notebook() -> Iterator[Notebook]:
-    """A notebook with the definitions, open in JupyterLab."""
+def notebook(source: str = DEFINITIONS, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Notebook]:
+    """A notebook whose first cell has run, open in JupyterLab; `prepare` fills the engine's directory before."""
     if chromium.find() is None:
         raise SystemExit("no Chromium on this machine: install it, or name one in CHROMIUM")
     with (
         tempfile.TemporaryDirectory(prefix="bench-browser-") as scratch,
         ScriptedModel(Path(scratch) / "requests.jsonl") as model,
-        make_server(Path(scratch) / "lab", model) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
-        write_notebook(server.root, "bench.ipynb", (DEFINITIONS,))
-        opened = Notebook(browser.new_page(viewport={"width": 1250, "height": 1400}), server, "bench.ipynb")
-        opened.open()
-        opened.run(0)
-        yield opened
-        browser.close()
+        server = make_server(Path(scratch) / "lab", model)
+        prepare(server.data_dir)
+        write_notebook(server.root, "bench.ipynb", (source,))
+        with server:
+            browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.ARGUMENTS))
+            opened = Notebook(browser.new_page(viewport={"width": 1250, "height": 1400}), server, "bench.ipynb")
+            opened.open()
+            opened.run(0)
+            yield opened
+            browser.close()
 
 
 def publish_to_document(book: Notebook, rate: int) -> dict[str, float]:
@@ -110,8 +112,9 @@ def publish_to_document(book: Notebook, rate: int) -> dict[str, float]:
     book.run_source(1, f"display(nb.TokenStream(Lane(lane={lane!r}), topics=['tokens']))")
     book.wait_for_connection("stream", "live")
     book.page.evaluate(PROBE)
-    book.run_source(2, f"await publish({lane!r}, {rate}, {count})")
+    finish = book.start(2, f"await publish({lane!r}, {rate}, {count})")
     _shown(book, count)
+    finish()
     latencies: list[float] = book.page.evaluate("window.__latencies")
     return quantiles([latency / 1e3 for latency in latencies]) | {"messages": len(latencies)}
 
