@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 HELD = 1_024  # messages kept for a hook that nobody sees; beyond that they wait in the channel's log
 _RESETTING = ("channel", "topics", "key")
 _RECONNECTING = ("token", "api_base_url", "validate", "reconnect", "reconnect_min_ms", "reconnect_max_ms")
-_SHOWING = ("enabled", "visible", "pause_on_hidden", "auto_close_on_terminal", "buffer_interval")
+_SHOWING = ("visible", "pause_on_hidden", "auto_close_on_terminal", "buffer_interval")
 
 
 class Realtime(HasTraits):
@@ -90,6 +90,7 @@ class Realtime(HasTraits):
         self._home = Home()
         self.observe(lambda change: self._home.run(self._identity_changed), _RESETTING)
         self.observe(lambda change: self._home.run(self._restart), _RECONNECTING)
+        self.observe(lambda change: self._home.run(self._want), "enabled")
         self.observe(lambda change: self._home.run(self._update), _SHOWING)
         self._home.run_now(self._update)
 
@@ -125,8 +126,11 @@ class Realtime(HasTraits):
         self._update()
 
     def _restart(self) -> None:
-        self._has_given_up = False
         self._stop()
+        self._want()
+
+    def _want(self) -> None:
+        self._has_given_up = False
         self._update()
 
     def _finish(self) -> None:
@@ -137,7 +141,6 @@ class Realtime(HasTraits):
         """Make the connection what the options want, and show how things are."""
         if self._state.run_status in TERMINAL and self.auto_close_on_terminal:
             self._is_over = True
-        self._has_given_up = self._has_given_up and self.enabled
         wanted = self.enabled and not self._is_over and not self._has_given_up
         if wanted and self._turn is None:
             self._begin()
