@@ -15,8 +15,9 @@ from inngest_nb.errors import LinkError
 from inngest_nb.event import Event
 from inngest_nb.jsontext import loads
 from inngest_nb.official.convert import asking_there, event_here, event_there, raising_there, span
-from inngest_nb.realtime.refs import UNSET, as_publication
+from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
+from inngest_nb.realtime.streams import at_once, is_stream, send_stream
 from inngest_nb.types import EmptySentinel
 from inngest_nb.worker.barrier import ParallelMode
 from inngest_nb.worker.context import Context, ContextSync
@@ -47,8 +48,15 @@ class OfficialContext(Context):
     """`ctx` of an async handler. What stands between steps runs once for each of them, publishing included."""
 
     async def publish(self, ref: Any, data: Any = UNSET) -> Any:
-        """Publish at once."""
-        return await _tools(self).publish(ref, data)
+        """Publish at once; of an async iterator each piece."""
+        publication = as_publication(ref, data)
+        if is_stream(publication.data):
+            return await send_stream(lambda text, about: self._piece(publication.ref, text, about), *publication)
+        return await _tools(self).publish(publication)
+
+    async def _piece(self, ref: TopicRef[Any], text: str, about: dict[str, str]) -> None:
+        if "kind" not in about:  # where a stream begins and ends is not told there
+            await _tools(self).publish(ref, loads(text))
 
     async def stream(self, ref: Any, chunks: AsyncIterable[Any], *, to: Callable[[Any], Any] | None = None) -> str:
         """Publish each piece and join their text."""
@@ -154,9 +162,9 @@ class OfficialStep:
         sent = [event_there(event.to_wire()) for event in listed]
         return asking_there(lambda: self._theirs.send_event(step_id, sent))
 
-    def publish(self, ref: Any, data: Any) -> Any:
+    def publish(self, ref: Any, data: Any = UNSET) -> Any:
         """Publish at once; returns the data as subscribers see it."""
-        publication = as_publication(ref, data)
+        publication = at_once(as_publication(ref, data))
         value = loads(validate(publication.ref, publication.data))
         call = realtime.publish if self._is_async else realtime.publish_sync
         channel, topic = publication.ref.channel, publication.ref.topic

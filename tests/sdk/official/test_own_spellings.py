@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -56,6 +57,22 @@ class TestOwnSpellings:
         assert self._ask(client, "chat", **{op["id"]: {"data": op["data"]}}).json() == "durable functions"
         paths = {path for _, path, _, _ in server.asked if "realtime" in path}
         assert paths == {"/v1/realtime/publish?channel=chat%3At1&topic=tokens"}
+
+    def test_an_iterator_is_published_piece_by_piece(self, client: inngest.Inngest, server: InngestServer) -> None:
+        """Its beginning and end are marks of ours, at which subscribers of a real server fail."""
+        chat = realtime.channel(name="chat", topics={"tokens": dict})
+
+        async def pieces() -> Any:
+            for word in ("a", "b"):
+                yield {"text": word}
+
+        @client.create_function(fn_id="pieces", trigger=inngest.TriggerEvent(event="own/go"))
+        async def publish_pieces(ctx: inngest.Context) -> None:
+            await ctx.publish(chat().tokens, pieces())
+
+        self._ask(client, "pieces")
+        asyncio.run(client.realtime.publish(chat().tokens, pieces()))
+        assert server.calls("/v1/realtime/publish") == [{"text": "a"}, {"text": "b"}] * 2
 
     def test_sync_handlers(self, client: inngest.Inngest, server: InngestServer) -> None:
         chat = realtime.channel(name="chat", topics={"tokens": dict})
