@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inngest_nb.durations import Duration
-from inngest_nb.realtime.channels import channel_name, topic_names
+from inngest_nb.realtime.channels import channel_name, topic_configs, topic_names
 from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.handed_out import SubscriptionToken, Topics, request_of
 from inngest_nb.realtime.refs import UNSET, Publication, TopicRef, as_publication
@@ -108,10 +108,14 @@ class ClientRealtime:
         """
         from inngest_nb.realtime.subscription import Subscription
 
+        link = self._client._link()  # noqa: SLF001  # its own client
+        names = topic_names(channel, topics)
+        if names is None and link.kind == "inngest":  # which is asked for a token, and a token names its topics
+            names = list(topic_configs(channel))
         return Subscription(
-            self._client._link(),  # noqa: SLF001  # its own client
+            link,
             channel_name(channel),
-            topic_names(channel, topics),
+            names,
             since,
             codec=Codec(channel, validate=validate),
             on_message=on_message,

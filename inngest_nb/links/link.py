@@ -17,7 +17,7 @@ from inngest_nb import errors
 from inngest_nb.links.following import Following
 from inngest_nb.protocol import Message
 from inngest_nb.realtime.backoff import Backoff
-from inngest_nb.realtime.following import Listener, Place
+from inngest_nb.realtime.following import Followed, Listener, Place
 
 if TYPE_CHECKING:
     from inngest_nb.worker.worker import Worker
@@ -146,7 +146,7 @@ class Link(ABC):
         *,
         epoch: int | None = None,
         backoff: Backoff | None = None,
-    ) -> Following:
+    ) -> Followed:
         """Follow a channel; the listener is called from the connection's thread."""
         following = Following(self, "", channel, topics, since, listener, epoch, backoff)
         self.begin(following)

@@ -21,13 +21,16 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from inngest_nb import errors
-from inngest_nb.errors import InngestError, LinkError, RunNotFoundError
+from inngest_nb.errors import ChannelError, InngestError, LinkError, RunNotFoundError
 from inngest_nb.jsontext import dumps, loads
 from inngest_nb.links.link import Link
 from inngest_nb.loops import LoopThread
 from inngest_nb.official import OfficialApp
 from inngest_nb.official.convert import event_there
 from inngest_nb.protocol import Message
+from inngest_nb.realtime.backoff import Backoff
+from inngest_nb.realtime.connecting import TokenSource
+from inngest_nb.realtime.following import Followed, Listener, Place
 from inngest_nb.settings import CloudSettings
 from inngest_nb.store.secret import Secret
 
@@ -53,6 +56,7 @@ class OfficialLink(Link):
         self._loop = self._thread.loop
         self._changed = asyncio.Event()
         self._closed = False
+        self._followed_by_token: list[tuple[Followed, Listener]] = []
         self.served_at: str = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
         asyncio.run_coroutine_threadsafe(self._keep_synced(), self._loop)
         atexit.register(self.close)
@@ -80,9 +84,6 @@ class OfficialLink(Link):
                 self._register(message)
             elif message["op"] == "request":
                 self._loop.create_task(self._request(message))
-            elif message["op"] == "subscribe":
-                what = 'subscribing is not there with engine="inngest"; subscribe with a token'
-                self._incoming([{"op": "error", "id": message["id"], "error": what}])
 
     def _register(self, message: Message) -> None:
         for config in message["functions"]:
@@ -106,6 +107,31 @@ class OfficialLink(Link):
         except Exception as exc:  # noqa: BLE001  # whatever the SDK raises is for who asked
             answer["error"] = {"type": "LinkError", "message": f"{message['method']}: {exc}"}
         self._incoming([answer])
+
+    # -- subscriptions -------------------------------------------------------------------------
+
+    def follow(
+        self,
+        channel: str,
+        topics: list[str] | None,
+        since: Place,
+        listener: Listener,
+        *,
+        epoch: int | None = None,
+        backoff: Backoff | None = None,
+    ) -> Followed:
+        """Follow a channel with a token of the server's for each connection, as Inngest's own SDK does.
+
+        Raises:
+            ChannelError: no topics are given.
+        """
+        if not topics:
+            raise ChannelError('with engine="inngest" a subscription names its topics: pass topics=["…"]')
+        asked = {"channel": channel, "topics": topics}
+        source = TokenSource(token=lambda: self.ask("token", asked), backoff=backoff or Backoff())
+        followed = source.follow(channel, topics, since, listener, epoch=epoch)
+        self._followed_by_token.append((followed, listener))
+        return followed
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -219,6 +245,9 @@ class OfficialLink(Link):
         self._closed = True
         atexit.unregister(self.close)
         self.worker.close()
+        for followed, listener in self._followed_by_token:
+            followed.stop()
+            listener.on_end(None)
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._thread.stop()
 

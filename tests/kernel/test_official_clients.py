@@ -17,6 +17,9 @@ from inngest._internal.errors import SendEventsError
 from inngest.experimental import realtime
 from tornado.websocket import websocket_connect
 
+import inngest_nb
+from inngest_nb import links
+from inngest_nb.errors import ChannelError
 from tests.support.jupyter import TOKEN, free_port
 from tests.support.kernels import Kernel, KernelServer, until
 
@@ -168,6 +171,33 @@ async def test_what_is_published_is_heard_with_a_token_for_its_topic_only(office
     socket.close()
     await asyncio.wait_for(socket.read_message(), 10)
     await client._http_client._http_client.aclose()
+
+
+async def test_a_client_of_ours_for_a_real_server_subscribes_with_tokens(office: Office, tmp_path: Path) -> None:
+    client = inngest_nb.Inngest(
+        app_id="far",
+        engine="inngest",
+        data_dir=tmp_path,
+        api_base_url=office.url,
+        event_api_base_url=office.url,
+        signing_key=SIGNING_KEY,
+        event_key=EVENT_KEY,
+    )
+    chat = inngest_nb.realtime.channel(f"chat:{secrets.token_hex(4)}", topics={"tokens": str, "n": int})
+    try:
+        subscription = await client.realtime.subscribe(channel=chat)
+        hook = inngest_nb.use_realtime(chat, ["n"], client=client)
+        await asyncio.to_thread(until, lambda: hook.connection_status == "open", "the hook to open")
+        await client.realtime.publish(chat.tokens, "123")
+        await client.realtime.publish(chat.n, 4)
+        messages = aiter(subscription)
+        assert [(await asyncio.wait_for(anext(messages), 10)).data for _ in range(2)] == ["123", 4]
+        await asyncio.to_thread(until, lambda: [m.data for m in hook.messages.all] == [4], "the message of the hook")
+        with pytest.raises(ChannelError, match="names its topics"):
+            client.realtime.subscribe(channel=chat.name)
+    finally:
+        links.close_links()
+    assert [message async for message in messages] == []
 
 
 async def test_publishing_and_tokens_need_the_signing_key(office: Office) -> None:
