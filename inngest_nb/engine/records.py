@@ -100,6 +100,7 @@ class Run:
     touched: set[str] | None = field(default_factory=set)  # channels it published to; None: ask the message log
     parked: bool = False  # nothing of its body goes on before a wait ends: without a worker it stays on disk
     open_waits: set[str] = field(default_factory=set)  # hashes of the waits that are registered
+    may_wait: bool = False  # the journal may have open waits of it
     offered: set[tuple[str, int]] = field(default_factory=set)  # step attempts asked of its peer on this connection
     unsettled: dict[str, set[str]] = field(default_factory=dict)  # step id → channels of publishes not committed yet
     settled: dict[str, tuple[int, bool]] = field(default_factory=dict)  # hash → last attempt, and whether it stands

@@ -58,6 +58,7 @@ class Waiting:
         if "event" in message and terms is None:
             return
         run.open_waits.add(message["hash"])
+        run.may_wait = True
         row = step_row(message, status="waiting", ended_at=None, retry_at=message["wake_at"])
         writes: list[Write] = [add_wait_step(run.id, row), *(plan.writes if plan else [])]
         if "event" in message:

@@ -74,7 +74,8 @@ class Hub:
         self._trimmer = None if retention is None else self._make_trimmer(path, retention)
 
     def _open_writer(self, path: Path | str) -> Writer:
-        return Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=self._loop, shrinks=True)
+        sortable = (_SQL.add_channel, _SQL.add_message)
+        return Writer(path, "inngest_nb.hub", synchronous="NORMAL", loop=self._loop, shrinks=True, sortable=sortable)
 
     def _open_reader(self, path: Path | str) -> sqlite3.Connection:
         return connect_reader(path)

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ Ack = tuple[Callable[[list[Any]], None], Any]  # who is told of the commit at on
 _PROBE = ("INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s'))", ())
 _PROBE_EVERY_S = 0.25
 _TOLD_AT_ONCE = 100
+_ROWS_AT_ONCE = (64, 16, 4)
 _NO_VALUE = (
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
@@ -58,7 +62,11 @@ class Entry:
 
 
 class Writer:
-    """Owns the writing connection of one database and, from `start` to `close`, the thread that uses it."""
+    """Owns the writing connection of one database and, from `start` to `close`, the thread that uses it.
+
+    Neighbouring writes of `sortable` statements may be written in the order of that list, which is then the order in which one
+    thing (an event, a run, a log) is always written: many of them become a few.
+    """
 
     def __init__(
         self,
@@ -68,8 +76,10 @@ class Writer:
         synchronous: str,
         loop: asyncio.AbstractEventLoop,
         shrinks: bool = False,
+        sortable: Sequence[str] = (),
     ) -> None:
         self.path, self.package = path, package
+        self._rank = {statement: rank for rank, statement in enumerate(sortable)}
         self._open = partial(open_database, path, package, synchronous=synchronous, shrinks=shrinks)
         self._loop = loop
         self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()  # None: nothing comes after
@@ -195,7 +205,7 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = self._open()
-            _transaction(self._connection, writes)
+            _transaction(self._connection, _sorted(writes, self._rank))
         except _NO_VALUE as exc:
             self._drop_connection()
             return PayloadError(f"{self.path} cannot hold a value that it was given: {exc}")
@@ -269,17 +279,29 @@ def _resolve(callbacks: list[Done], error: InngestError | None) -> None:
             _log.exception("after a commit")
 
 
+def _sorted(writes: Iterable[Write], rank: dict[str, int]) -> Iterator[Write]:
+    for sortable, neighbours in itertools.groupby(writes, key=lambda write: write[0] in rank):
+        yield from sorted(neighbours, key=lambda write: rank[write[0]]) if sortable else neighbours
+
+
 def _transaction(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
-    """Run `writes` in order in one transaction; neighbours with the same statement go in one call."""
+    """Run `writes` in order in one transaction; neighbours with the same statement go in as few calls as can be."""
     connection.execute("BEGIN IMMEDIATE")
-    statement: str | None = None
-    rows: list[tuple[Any, ...]] = []
-    for sql, row in writes:
-        if sql is not statement and statement is not None:
-            connection.executemany(statement, rows)
-            rows = []
-        statement = sql
-        rows.append(row)
-    if statement is not None:
-        connection.executemany(statement, rows)
+    for sql, neighbours in itertools.groupby(writes, key=itemgetter(0)):
+        rows = [row for _, row in neighbours]
+        for size, statement in _for_many(sql) if len(rows) > 1 else ():
+            while len(rows) >= size:
+                connection.execute(statement, tuple(itertools.chain.from_iterable(rows[:size])))
+                del rows[:size]
+        connection.executemany(sql, rows)
     connection.execute("COMMIT")
+
+
+@functools.cache
+def _for_many(sql: str) -> tuple[tuple[int, str], ...]:
+    """An INSERT for several rows at once, by their number: SQLite works through them without asking Python in between."""
+    head, values, tail = sql.partition("VALUES (")
+    marks, _, tail = tail.partition(")")
+    if not values or set(marks) - set("?, "):
+        return ()
+    return tuple((size, f"{head}VALUES {', '.join([f'({marks})'] * size)}{tail}") for size in _ROWS_AT_ONCE)

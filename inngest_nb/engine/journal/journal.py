@@ -20,6 +20,7 @@ from inngest_nb.store.database import explain, find_damage
 
 SQL = load_queries("inngest_nb.engine.journal")
 READ_TOGETHER = 10  # runs, where there are many
+_LIFE = (SQL.add_event, SQL.add_run, SQL.start_run, SQL.add_step, SQL.end_run, SQL.add_outbox, SQL.end_outbox)
 _PLACES_OF_A_START = 1 << 40  # more ends than a process can write
 
 
@@ -44,7 +45,7 @@ class Journal:
         self.keep([(SQL.set_meta, ("clean", "0")), (SQL.set_meta, ("starts", str(starts)))])
 
     def _open_writer(self, loop: asyncio.AbstractEventLoop) -> Writer:
-        return Writer(self.path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop)
+        return Writer(self.path, "inngest_nb.engine.journal", synchronous="FULL", loop=loop, sortable=_LIFE)
 
     def _open_reader(self) -> sqlite3.Connection:
         return connect_reader(self.path)
@@ -145,7 +146,7 @@ def _run_of(row: tuple[Any, ...], more: list[tuple[Any, ...]]) -> Run:
         id=row[0], fn_id=row[1], status=row[2], events=[first, *(event_of(first.id, event) for event in more)], queued_at=row[5],
         started_at=row[6], ended_at=row[7], attempt=row[8], wake_at=row[9], parent_run_id=row[10], parent_hash=row[11],
         forked_from=row[12], forked_at_step=row[13], output=row[14], error=row[15], reason=row[16], priority_us=row[17],
-        keys=row[18], fresh=False, touched=None, steps=None,
+        keys=row[18], fresh=False, touched=None, steps=None, may_wait=True,
     )  # fmt: skip
 
 
@@ -183,11 +184,9 @@ def add_run(run: Run, code_hash: str | None) -> list[Write]:
 def end_run(run: Run) -> list[Write]:
     """The end of a run: its row, and its open waits."""
     ended = run.ended_at
-    return [
-        (SQL.end_run, (run.status, ended, run.output, run.error, run.reason, run.id)),
-        (SQL.close_waits, (ended, run.id)),
-        (SQL.close_wait_steps, (ended, run.id)),
-    ]
+    end: Write = (SQL.end_run, (run.status, ended, run.output, run.error, run.reason, run.id))
+    closed: list[Write] = [(SQL.close_waits, (ended, run.id)), (SQL.close_wait_steps, (ended, run.id))]
+    return [end, *closed] if run.may_wait else [end]
 
 
 def add_step(run_id: str, row: StepRow, code_hash: str | None) -> Write:
