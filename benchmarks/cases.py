@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import inngest_nb as nb
-from benchmarks.measure import ROUNDS, quantiles, typical
+from benchmarks.measure import LONG, ROUNDS, quantiles, typical
 
 
 async def _step(i: int) -> dict[str, int]:
@@ -16,7 +16,16 @@ async def _step(i: int) -> dict[str, int]:
 
 async def ten(ctx: nb.Context) -> float:
     """Ten steps, then the time."""
-    for i in range(10):
+    return await _steps(ctx, 10)
+
+
+async def hundred(ctx: nb.Context) -> float:
+    """A hundred steps, then the time."""
+    return await _steps(ctx, 100)
+
+
+async def _steps(ctx: nb.Context, count: int) -> float:
+    for i in range(count):
         await ctx.step.run(f"s{i}", _step, i)
     return time.perf_counter()
 
@@ -29,12 +38,17 @@ async def none(_: nb.Context) -> float:
 def run(client: nb.Inngest) -> dict[str, Any]:
     """Ten steps alone, event to body, many runs at once, publish to subscriber."""
     ten_steps = client.create_function(fn_id="ten", trigger=nb.TriggerEvent(event="bench/ten"))(ten)
+    client.create_function(fn_id="hundred", trigger=nb.TriggerEvent(event="bench/hundred"))(hundred)
     nothing = client.create_function(fn_id="none", trigger=nb.TriggerEvent(event="bench/none"))(none)
     alone(ten_steps, 20)
     return {
         "ten_steps": alone(ten_steps, 300),
         "event_to_body": alone(nothing, 300),
-        "steps_per_s": {str(n): typical([many(client, n) for _ in range(ROUNDS)]) for n in (100, 1000)},
+        "steps_per_s": {
+            "100": typical([many(client, 100) for _ in range(ROUNDS)]),
+            "1000": typical([many(client, 1000) for _ in range(ROUNDS)]),
+            LONG: typical([many(client, 100, "hundred", 100) for _ in range(ROUNDS)]),
+        },
         "publish_to_subscriber": asyncio.run(_publish_to_subscriber(client, 100)),
     }
 
@@ -48,12 +62,12 @@ def alone(function: nb.Function, count: int) -> dict[str, float]:
     return quantiles(taken)
 
 
-def many(client: nb.Inngest, count: int) -> int:
+def many(client: nb.Inngest, count: int, function: str = "ten", steps: int = 10) -> int:
     """Steps per second of `count` runs that one send has started."""
     begun = time.perf_counter()
-    client.send_sync([nb.Event(name="bench/ten") for _ in range(count)])
-    asyncio.run(_all(client.runs(function="ten", limit=count)))
-    return round(count * 10 / (time.perf_counter() - begun))
+    client.send_sync([nb.Event(name=f"bench/{function}") for _ in range(count)])
+    asyncio.run(_all(client.runs(function=function, limit=count)))
+    return round(count * steps / (time.perf_counter() - begun))
 
 
 async def _all(runs: list[nb.Run]) -> None:

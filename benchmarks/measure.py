@@ -23,6 +23,7 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
 
 
 ROUNDS = 5
+LONG = "100 x 100"  # runs at once, and the steps of each: what starting and ending a run costs counts little
 
 
 def typical(rates: Sequence[int]) -> int:

@@ -24,6 +24,8 @@ def hash_code(code: types.CodeType) -> str:
 
 def hash_callable(function: Callable[..., Any]) -> str | None:
     """The hash of a function, method, partial or callable object; None where there is no Python code."""
+    if type(function) is types.FunctionType:  # nearly always
+        return hash_code(function.__code__)
     target: Any = getattr(function, "func", function)
     target = getattr(target, "__func__", target)
     code = getattr(target, "__code__", None)

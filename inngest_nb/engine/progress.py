@@ -279,7 +279,10 @@ class Progress:
             run.peer.send(message)
 
     def _settle(self, run: Run, row: StepRow, kind: str, reason: str | None = None) -> None:
-        self._core.lifecycle.settle(run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason)
+        if run.unsettled:
+            self._core.lifecycle.settle(
+                run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason
+            )
 
 
 def _saved(run: Run, row: StepRow) -> Message:

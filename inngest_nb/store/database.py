@@ -15,6 +15,7 @@ _REASONS = {
     "SQLITE_IOERR": "the disk reports an I/O error (or a quota is used up)",
     "SQLITE_BUSY": "another process holds a write lock on it",
 }
+_WAL_PAGES = 4000  # 16 MB: a page that is written again and again goes into the database once
 _CHECK_BELOW_BYTES = 200_000_000
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -36,6 +37,7 @@ def open_database(path: Path | str, package: str, *, synchronous: str, shrinks: 
         if shrinks:
             connection.execute("PRAGMA auto_vacuum = FULL")  # before anything is written to the file
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         _migrate(connection, package, path)
     except sqlite3.Error as exc:

@@ -280,8 +280,11 @@ def _resolve(callbacks: list[Done], error: InngestError | None) -> None:
 
 
 def _sorted(writes: Iterable[Write], rank: dict[str, int]) -> Iterator[Write]:
-    for sortable, neighbours in itertools.groupby(writes, key=lambda write: write[0] in rank):
-        yield from sorted(neighbours, key=lambda write: rank[write[0]]) if sortable else neighbours
+    for sortable, stretch in itertools.groupby(writes, key=lambda write: write[0] in rank):
+        neighbours = list(stretch)
+        if sortable:
+            neighbours.sort(key=lambda write: rank[write[0]])
+        yield from neighbours
 
 
 def _transaction(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:

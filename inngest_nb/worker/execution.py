@@ -149,13 +149,14 @@ class Execution:
             if (barrier := current_barrier.get()) is not None:
                 barrier.begin()
             attempt = await self._first_attempt(step) if step in self.start["retrying"] else 0
-            about = {"hash": step, "step_id": step_id, "index": index, "kind": kind, **(about or {})}
+            head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, "hash": step, "step_id": step_id}
+            about = {**head, "index": index, "kind": kind, **(about or {})}
             while True:
-                message = await self._attempt(call, {**about, "attempt": attempt})
+                message = await self._attempt(call, about, attempt)
                 if publish is not None and "output" in message:
                     message["publish"] = publish
-                with contextlib.nullcontext() if "output" in message else self._patiently():
-                    reply = await self._ask(step, message)
+                ask = self._ask if "output" in message else self._ask_patiently
+                reply = await ask(step, message)
                 if reply["op"] == "step.saved":
                     return await self._new(step, message["output"], foreign=False)
                 if reply["op"] == "step.failed":
@@ -298,16 +299,16 @@ class Execution:
         with self._patiently():
             return int((await self._receive(step))["attempt"])
 
-    async def _attempt(self, call: Call, about: Message) -> Message:
+    async def _attempt(self, call: Call, about: Message, attempt: int) -> Message:
         """Execute once and say how it went."""
         if self._told_idle is not False or self._turn is not None:
             await self._be_busy()
-        head = {"op": "step.done", "run_id": self.run_id, "lease": self.lease, "started_at": self.worker.clock.now()}
-        message: Message = head | about
+        message: Message = {**about, "attempt": attempt, "started_at": self.worker.clock.now()}
         self.worker.announcer.began(message)
-        token = current_step.set(CurrentStep(about["hash"], about["step_id"], about["attempt"]))
+        token = current_step.set(CurrentStep(about["hash"], about["step_id"], attempt))
         try:
-            message["output"] = as_output(await self._execute(call, about), repr(about["step_id"]))
+            executed = self.hooks.around_step(message, lambda: outcome(call)) if self.hooks else outcome(call)
+            message["output"] = as_output(await executed, repr(about["step_id"]))
         except asyncio.CancelledError:
             if self.stopped:
                 raise
@@ -319,11 +320,6 @@ class Execution:
             self.worker.announcer.ended(message)
         message["ended_at"] = self.worker.clock.now()
         return message
-
-    async def _execute(self, call: Call, about: Message) -> Any:
-        if self.hooks is None:
-            return await outcome(call)
-        return await self.hooks.around_step(about, lambda: outcome(call))
 
     # -- the conversation ----------------------------------------------------------------------
 
@@ -337,6 +333,10 @@ class Execution:
             reply = await self._receive(step)
         self.unacknowledged.pop(step, None)
         return reply
+
+    async def _ask_patiently(self, step: str, message: Message) -> Message:
+        with self._patiently():
+            return await self._ask(step, message)
 
     async def _receive(self, step: str) -> Message:
         early = self._early.pop(step, None)

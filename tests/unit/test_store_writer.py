@@ -99,6 +99,50 @@ async def test_what_comes_together_is_one_commit(writer: Writer, monkeypatch: py
     assert len([key for key in rows(path) if key.startswith("k")]) == 500
 
 
+ADD_LOG = "INSERT OR IGNORE INTO channels (id, name, epoch, first_offset, next_offset) VALUES (?, ?, ?, 0, 0)"
+MOVE_LOG = "UPDATE channels SET next_offset = ? WHERE name = ?"
+
+
+async def test_many_rows_of_a_statement_are_the_same_as_each_alone(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    for count in (1, 3, 4, 5, 21, 64, 85, 200):  # around what goes at once
+        with held(monkeypatch):
+            for i in range(count):
+                writer.keep([put(f"{count}-{i}", str(i)), put(f"{count}-{i}", str(i + 1))])
+            done = writer.commit([])
+        await done
+        assert {key: value for key, value in rows(path).items() if key.startswith(f"{count}-")} == {
+            f"{count}-{i}": str(i + 1) for i in range(count)
+        }
+
+
+async def test_sortable_writes_of_a_group_go_statement_by_statement_and_the_others_stay_where_they_are(
+    path: Path,
+) -> None:
+    writer = Writer(path, PACKAGE, synchronous="FULL", loop=asyncio.get_running_loop(), sortable=(ADD_LOG, MOVE_LOG))
+    writer.start()
+    await writer.commit(
+        [write for i in range(50) for write in ((ADD_LOG, (i, f"log {i}", 1)), (MOVE_LOG, (i, f"log {i}")))]
+    )
+    # The second of one name is ignored, and what is not sortable comes between what it was given between.
+    await writer.commit(
+        [
+            (MOVE_LOG, (7, "log 1")),
+            put("between"),
+            (ADD_LOG, (51, "log 1", 9)),
+            (ADD_LOG, (52, "log 52", 1)),
+            (MOVE_LOG, (9, "log 1")),
+        ]
+    )
+    await writer.close()
+    reader = connect_reader(path)
+    found = dict(reader.execute("SELECT name, next_offset FROM channels").fetchall())
+    reader.close()
+    assert found == {f"log {i}": i for i in range(50)} | {"log 1": 9, "log 52": 0}
+    assert rows(path)["between"] == "1"
+
+
 async def test_answers_come_in_the_order_of_the_questions(writer: Writer, path: Path) -> None:
     order: list[int] = []
     for number in range(200):
