@@ -127,11 +127,11 @@ class _Watched:
         self._connection, self._instant, self._reached = connection, instant, reached
         self.executemany = connection.executemany
 
-    def execute(self, sql: str) -> None:
+    def execute(self, sql: str, values: tuple[Any, ...] = ()) -> None:
         begins, commits = sql.startswith("BEGIN"), sql == "COMMIT"
         if (begins and self._instant == "before-begin") or (commits and self._instant == "before-commit"):
             self._reached()
-        self._connection.execute(sql)
+        self._connection.execute(sql, values)
         if commits and self._instant == "after-commit":
             self._reached()
 
