@@ -1,7 +1,7 @@
 """Takes pictures of every view in every state, and fails on what is inaccessible, too wide or broken.
 
 ``python shots.py OUTDIR [--only PREFIX] [--themes light dark hc] [--widths 0 400 1100]``; width 0 is as drawn.
-``python shots.py docs/images --cards r-live=run-table m-live=message-feed --themes light dark`` takes single cards.
+``python shots.py OUTDIR --cards r-live=run-table m-live=message-feed --themes light dark`` takes single cards.
 """  # noqa: INP001 - a script beside the page that it opens, not a package
 
 from __future__ import annotations

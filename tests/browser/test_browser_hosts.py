@@ -1,15 +1,22 @@
-"""A host without our extension: the kernel's own engine, and everything over the widget's comm."""
+"""Hosts without our extension, Jupyter's and another one: the kernel's own engine, and everything over the widget's comm."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import Open
-from tests.browser.notebook import Notebook
-from tests.support.jupyter import JupyterServer
+from tests.browser.notebook import LIMIT_MS, Notebook
+from tests.support.jupyter import REPOSITORY, JupyterServer, free_port
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
@@ -95,3 +102,103 @@ def answers_a_form(notebook: Notebook) -> None:
     level.fill("5")
     notebook.button("Approve").click()
     notebook.view("approval").locator(".inb-answer[data-phase=approved]").wait_for()
+
+
+MARIMO = """
+import marimo
+
+app = marimo.App()
+
+@app.cell
+def _():
+    import asyncio
+
+    import inngest_nb as nb
+    from inngest_nb import realtime
+
+    client = nb.Inngest(app_id="marimo", engine="embedded", data_dir=":memory:")
+    talk = realtime.channel("talk", topics={"words": str, "questions": dict})
+
+    @client.create_function(fn_id="say", trigger=nb.TriggerEvent(event="marimo/say"))
+    async def say(ctx: nb.Context) -> bool:
+        async def speak() -> None:
+            for word in ("Said ", "in ", "marimo."):
+                await ctx.publish(talk.words, word)
+                await asyncio.sleep(0.05)
+
+        await ctx.step.run("speak", speak)
+        decision = await ctx.step.request_approval("confirm", talk.questions, message="Go on?", timeout="5m")
+        return decision.approved
+
+    run = say.start()
+    return client, nb, run, talk
+
+@app.cell
+def _(nb, talk):
+    nb.TokenStream(talk.words)
+
+@app.cell
+def _(run):
+    run.timeline()
+
+@app.cell
+def _(nb, talk):
+    nb.Approval(talk.questions)
+
+@app.cell
+def _(client, nb):
+    nb.RunTable(client)
+
+@app.cell
+def _(nb, talk):
+    nb.MessageFeed(talk)
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+@pytest.fixture
+def marimo(tmp_path: Path) -> Iterator[str]:
+    """A marimo server with a notebook of ours; its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    notebook = tmp_path / "notebook.py"
+    notebook.write_text(MARIMO)
+    command = [sys.executable, "-m", "marimo", "run", str(notebook), "--headless", f"--port={port}", "--no-token"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path), "MARIMO_SKIP_UPDATE_CHECK": "1"}
+    with (tmp_path / "marimo.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: _answers(url) or process.poll() is not None, within_s=60)
+        assert process.poll() is None, (tmp_path / "marimo.log").read_text()[-2000:]
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(url: str) -> bool:
+    """Whether there is a server."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5) as response:
+        return bool(response.status == 200)
+    return False
+
+
+def test_marimo_has_the_same_views(marimo: str, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(marimo)
+    views = {
+        name: page.locator(f".inb-live.inb-{name}")
+        for name in ("stream", "timeline", "approval", "run-table", "message-feed")
+    }
+    for view in views.values():
+        expect(view.locator(".inb-conn")).to_have_text("Live via kernel", timeout=LIMIT_MS)
+    expect(views["stream"].locator(".inb-text")).to_have_text("Said in marimo.", timeout=LIMIT_MS)
+    expect(views["timeline"].locator(".row", has_text="speak")).to_be_visible()
+    expect(views["run-table"].locator("[data-run][data-status=waiting]")).to_contain_text("Needs you")
+    views["approval"].get_by_role("button", name="Approve").click()
+    expect(views["approval"].locator(".inb-answer[data-phase=approved]")).to_be_visible(timeout=LIMIT_MS)
+    expect(views["run-table"].locator("[data-run][data-status=completed]")).to_be_visible(timeout=LIMIT_MS)
+    expect(views["message-feed"].locator("[data-offset]", has_text="marimo.")).to_be_visible()
+    page.close()
