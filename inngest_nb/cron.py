@@ -1,19 +1,19 @@
 """Cron schedules by Inngest's rules: five fields, Vixie day-of-month or day-of-week, a time zone as prefix.
 
 A schedule fires at every minute whose wall clock in its zone matches: times that the clock skips in spring do not fire,
-times that it shows twice in autumn fire twice.
+times that it shows twice in autumn fire twice. Where a clock is changed at midnight or by half an hour, the next fire is the
+one that Inngest's scheduler finds, which looks by months, days, hours and minutes and may step over a match.
 """
 
 from __future__ import annotations
 
 import datetime
 import zoneinfo
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_LENGTH = 255
 _YEARS = 5  # how far a next fire is looked for
-_MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "hours", "days"))
+_SECOND, _MINUTE, _HOUR, _DAY = (datetime.timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _NAMES: dict[str, dict[str, int]] = {
@@ -35,60 +35,115 @@ class Schedule:
     either_day: bool  # both day fields are restricted, so one of them is enough
     zone: datetime.tzinfo | None
 
-    def on(self, date: datetime.date) -> bool:
-        """Whether it fires on this date at all."""
-        if date.month not in self.months:
-            return False
-        by_day, by_weekday = date.day in self.days, date.isoweekday() % 7 in self.weekdays
-        return by_day or by_weekday if self.either_day else by_day and by_weekday
-
     def next(self, after: datetime.datetime) -> datetime.datetime | None:
         """The first fire later than `after` in UTC, or None when there is none within five years.
 
         A schedule without a zone is read in the zone of `after`.
         """
         zone = self.zone or after.tzinfo or datetime.UTC
-        local = after.astimezone(zone)
-        after = after.astimezone(datetime.UTC)
-        # An hour earlier, since a clock that goes back shows times again that this date seems to have passed.
-        start = local.replace(tzinfo=None, minute=0, second=0, microsecond=0) - 3 * _HOUR
-        for hour in self._hours_from(start, local.year + _YEARS):
-            fires = sorted(
-                fire for minute in self.minutes for fire in _instants(hour.replace(minute=minute), zone) if fire > after
-            )
-            if fires:
-                return self._earliest(fires[0], hour, zone, after)
+        try:
+            search = _Search(after.astimezone(datetime.UTC).replace(microsecond=0) + _SECOND, zone)
+            last_year = search.wall.year + _YEARS
+            while search.wall.year <= last_year:
+                if self._is_found(search):
+                    return search.at
+        except OverflowError:  # the calendar ends
+            pass
         return None
 
-    def _earliest(
-        self, found: datetime.datetime, hour: datetime.datetime, zone: datetime.tzinfo, after: datetime.datetime
-    ) -> datetime.datetime:
-        """Of this hour and the next two on the wall clock, since a repeated hour overlaps its neighbours."""
-        later = [hour + n * _HOUR for n in (1, 2)]
-        others = (
-            fire for near in later if near.hour in self.hours and self.on(near.date())
-            for minute in self.minutes for fire in _instants(near.replace(minute=minute), zone) if fire > after
+    def _is_found(self, search: _Search) -> bool:
+        """Go on to a match; False where a greater unit has begun on the way, so that it has to be looked at again."""
+        return (
+            self._find_month(search) and self._find_day(search) and self._find_hour(search)
+            and self._find_minute(search) and self._find_second(search)
         )  # fmt: skip
-        return min([found, *others])
 
-    def _hours_from(self, hour: datetime.datetime, last_year: int) -> Iterator[datetime.datetime]:
-        while hour.year <= min(last_year, datetime.MAXYEAR - 1):
-            if not self.on(hour.date()):
-                hour = (hour + _DAY).replace(hour=0)
-                continue
-            if hour.hour in self.hours:
-                yield hour
-            hour += _HOUR
+    def _find_month(self, search: _Search) -> bool:
+        while search.wall.month not in self.months:
+            search.begin(day=1, hour=0, minute=0, second=0)
+            following = (search.wall.replace(day=1) + 31 * _DAY).replace(day=1)
+            search.on_to(following + (search.wall.day - 1) * _DAY)
+            if search.wall.month == 1:
+                return False
+        return True
+
+    def _find_day(self, search: _Search) -> bool:
+        while not self._on(search.wall):
+            search.begin(hour=0, minute=0, second=0)
+            search.on_to(search.wall + _DAY)
+            if off := search.wall.hour:  # there is no midnight on this day
+                search.go((24 - off if off > 12 else -off) * _HOUR)
+            if search.wall.day == 1:
+                return False
+        return True
+
+    def _on(self, wall: datetime.datetime) -> bool:
+        by_day, by_weekday = wall.day in self.days, wall.isoweekday() % 7 in self.weekdays
+        return by_day or by_weekday if self.either_day else by_day and by_weekday
+
+    def _find_hour(self, search: _Search) -> bool:
+        while search.wall.hour not in self.hours:
+            search.begin(minute=0, second=0)
+            search.go(_HOUR)
+            if search.wall.hour == 0:
+                return False
+        return True
+
+    def _find_minute(self, search: _Search) -> bool:
+        while search.wall.minute not in self.minutes:
+            search.begin()
+            search.go(_MINUTE - search.wall.second * _SECOND)
+            if search.wall.minute == 0:
+                return False
+        return True
+
+    def _find_second(self, search: _Search) -> bool:
+        if search.wall.second == 0:
+            return True
+        search.begin()
+        search.go((60 - search.wall.second) * _SECOND)
+        return False
 
 
-def _instants(wall: datetime.datetime, zone: datetime.tzinfo) -> list[datetime.datetime]:
-    """The points in time at which the clock of the zone shows `wall`: none, one or two."""
-    found = []
-    for fold in (0, 1):
-        moment = wall.replace(tzinfo=zone, fold=fold).astimezone(datetime.UTC)
-        if moment.astimezone(zone).replace(tzinfo=None) == wall and moment not in found:
-            found.append(moment)
-    return found
+class _Search:
+    """Where a search is: a point in time, and what the clock of the zone shows then."""
+
+    __slots__ = ("_moved", "_zone", "at", "wall")
+
+    def __init__(self, at: datetime.datetime, zone: datetime.tzinfo) -> None:
+        self._zone, self._moved = zone, False
+        self._be(at)
+
+    def _be(self, at: datetime.datetime) -> None:
+        self.at, self.wall = at, at.astimezone(self._zone).replace(tzinfo=None)
+
+    def go(self, span: datetime.timedelta) -> None:
+        """Let time pass."""
+        self._be(self.at + span)
+
+    def to(self, wall: datetime.datetime) -> None:
+        """Go to where the clock shows `wall`; one that is skipped is read with the offset from before or after."""
+        guess = wall.replace(tzinfo=datetime.UTC)
+        near = guess - _offset(guess, self._zone)
+        self._be(guess - _offset(near, self._zone))
+
+    def on_to(self, wall: datetime.datetime) -> None:
+        """Go on to where the clock shows `wall`, or past it: a zone may have left out a whole day."""
+        before, span = self.at, wall - self.wall
+        self.to(wall)
+        if self.at <= before:
+            self._be(before + span)
+
+    def begin(self, **unit: int) -> None:
+        """The first move is from the beginning of a unit; all that follow are in whole ones."""
+        if not self._moved:
+            self._moved = True
+            if unit:
+                self.to(self.wall.replace(**unit))  # type: ignore[arg-type]  # none of them is the zone
+
+
+def _offset(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.timedelta:
+    return at.astimezone(zone).utcoffset() or datetime.timedelta()
 
 
 def parse(text: str) -> Schedule:

@@ -62,6 +62,39 @@ def test_a_repeated_hour_fires_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cron", "after", "fires"),
+    [
+        # half an hour shown twice: the hours after it are looked for from half past
+        (
+            "TZ=Australia/Lord_Howe */25 */12 * * *",
+            "2011-04-02T05:57:41",
+            ["02 13:00", "02 13:25", "02 13:50", "03 02:20"],
+        ),
+        # no midnight on the day that matches, so the search goes past it or begins late
+        ("TZ=Asia/Beirut * 9 18,8,9,25 * 0", "2010-03-26T07:44:56", ["04 06:00", "04 06:01"]),
+        ("TZ=Africa/Cairo 25 * 5-10 * 5", "2026-04-22T19:05:39", ["30 21:25", "30 22:25"]),
+        ("TZ=America/Sao_Paulo 0 0 * * *", "2018-11-03T00:00:00", ["03 03:00", "05 02:00"]),
+        # a minute past midnight shown twice
+        (
+            "TZ=America/St_Johns */24 0 * * 0-3/5",
+            "2011-03-12T19:54:53",
+            ["13 03:30", "20 02:54", "20 03:18", "27 02:30"],
+        ),
+        # a day that the zone has left out
+        ("TZ=Pacific/Apia */7 14 * * 6-6/5", "2011-12-29T15:29:50", ["31 00:00", "31 00:07"]),
+    ],
+)
+def test_odd_changes_of_the_clock_are_stepped_over_as_the_server_does(cron: str, after: str, fires: list[str]) -> None:
+    found = next_fires(cron, datetime.datetime.fromisoformat(f"{after}+00:00"), len(fires))
+    assert [fire.strftime("%d %H:%M") for fire in found] == fires
+
+
+def test_at_the_end_of_the_calendar_there_is_nothing_more() -> None:
+    assert next_fires("TZ=Asia/Tokyo 59 23 31 12 *", datetime.datetime(9999, 12, 31, 23, tzinfo=datetime.UTC), 2) == []
+    assert next_fires("0 0 30 2 *", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), 1) == []
+
+
 @pytest.mark.parametrize("case", cases("batch_debounce_misc", "trigger_patterns"), ids=label)
 def test_patterns_of_an_event_name(case: dict[str, Any]) -> None:
     assert candidates(case["input"]["event_name"]) == case["expected"]["patterns"]
