@@ -213,7 +213,7 @@ class Function(Generic[T]):
         common: dict[str, Any] = {
             "attempt": execution.attempt,
             "event": event_from_text(loads(execution.start["event"])),
-            "events": execution.events(),
+            "events": [event_from_text(loads(text)) for text in execution.start["events"]],
             "job_id": None,
             "logger": ReplayLogger(self._client.logger, execution),
             "request_id": None,

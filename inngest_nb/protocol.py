@@ -10,7 +10,7 @@ peer → engine
     step.begin   a step attempt has been running for a moment (only for live views; never acknowledged)
     step.done    a step attempt ended            → step.saved | step.again | step.failed | run.stop
     step.wait    a sleep or event wait           → step.memo
-    step.drop    the body has cancelled a wait (never acknowledged)
+    step.drop    the body has cancelled a wait, or a step that was executing (never acknowledged)
     run.idle     all that the body does is wait: the run counts as waiting (never acknowledged); `waits` is how many waits it
                  is in, if nothing of it goes on before one of them ends: then, without a worker, the run stays on disk
     run.park     it has only waited for a while: the run may be forgotten here → run.stop

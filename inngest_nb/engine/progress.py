@@ -93,6 +93,12 @@ class Progress:
         else:
             write()
 
+    def step_dropped(self, run: Run, message: Message) -> None:
+        """The body has cancelled an attempt: it counts as never made, and what it published as never said."""
+        row = step_row(message, status="cancelled", ended_at=self._core.clock.now())
+        self._settle(run, row, "rollback", reason="cancelled")
+        self._core.lifecycle.step_changed(run, row, self._function(run))
+
     def catch_up(self, run: Run) -> None:
         """Apply what the run's peer has heard of from the writer, before what it says next: that may overtake `kept`."""
         while run.acknowledging and run.acknowledging[0][0].acknowledged:

@@ -99,6 +99,9 @@ class Waiting:
 
     def dropped(self, run: Run, message: Message) -> None:
         """The body has cancelled its wait: whatever comes, it is not for this run."""
+        if message["kind"] not in _WAITS:
+            self._core.progress.step_dropped(run, message)
+            return
         wait, now = (run.id, message["hash"]), self._core.clock.now()
         run.open_waits.discard(message["hash"])
         self._core.waits.discard(wait)

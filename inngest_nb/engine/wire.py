@@ -22,6 +22,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "step.begin": (*_OF_STEP, "attempt"),
     "step.done": (*_OF_STEP, "attempt", "ended_at"),
     "step.wait": (*_OF_STEP, "wake_at"),
+    "step.drop": _OF_STEP,
     "run.idle": _OF_RUN,
     "run.busy": _OF_RUN,
     "run.done": (*_OF_RUN, "output"),

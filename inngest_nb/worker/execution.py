@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from inngest_nb.errors import StepDuplicateError, StepError, StepNestedError
-from inngest_nb.event import event_from_text
 from inngest_nb.jsontext import loads
 from inngest_nb.middleware import Output
 from inngest_nb.protocol import Message, RunStart
@@ -23,10 +22,10 @@ from inngest_nb.realtime.streams import at_once, is_stream, send_stream
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
-from inngest_nb.worker.outcome import as_output, body_failure, failure, outcome, step_error
+from inngest_nb.worker.outcome import as_output, body_failure, failure, is_unwanted, outcome, step_error
 from inngest_nb.worker.stillness import Stillness
 from inngest_nb.worker.turns import OneByOne, Turns
-from inngest_nb.worker.usage import check_id
+from inngest_nb.worker.usage import check_call
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -98,6 +97,8 @@ class Execution:
             self._report("run.error", body_failure(exc, self.attempt))
 
     def _report(self, op: str, body: Message) -> None:
+        if self.stopped:
+            return  # nobody asks any more
         message = self.unacknowledged["run"] = {"op": op, "run_id": self.run_id, "lease": self.lease, **body}
         self.worker.post_soon(message)
 
@@ -249,7 +250,7 @@ class Execution:
     def _identify(self, step_id: str) -> tuple[str, int]:
         if self.stopped:
             raise asyncio.CancelledError  # a branch has outlived its body
-        check_id(step_id, self.fn_id)
+        check_call(step_id, self.fn_id, self.worker.loop)
         outer = current_step.get()
         if outer is not None:
             message = f"step {step_id!r} was called inside step {outer.step_id!r} of function {self.fn_id!r}. Nested steps are not supported: call it after that step, at the top level of the function"
@@ -311,6 +312,9 @@ class Execution:
             message["output"] = as_output(await executed, repr(about["step_id"]))
         except asyncio.CancelledError:
             if self.stopped:
+                raise
+            if is_unwanted():  # no outcome: after a restart it is executed again, as one that a crash has cut off
+                self.worker.post_soon({**message, "op": "step.drop"})
                 raise
             message |= failure(RuntimeError("the step was cancelled from inside (asyncio.CancelledError)"))
         except (Exception, SystemExit, KeyboardInterrupt) as exc:  # noqa: BLE001  # whatever user code raises is an outcome
@@ -394,7 +398,3 @@ class Execution:
             message |= {"step_id": step.step_id, "attempt": step.attempt, "hash": step.hash}
         self.worker.post(message)
         return loads(text)
-
-    def events(self) -> list[Any]:
-        """The events of the run as the handler sees them."""
-        return [event_from_text(loads(text)) for text in self.start["events"]]

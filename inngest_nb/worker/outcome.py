@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import inspect
 import time
@@ -63,6 +64,12 @@ def told(exc: BaseException) -> ErrorInfo:
 def is_retriable(exc: BaseException) -> bool:
     """Whether another attempt may end better."""
     return exc.is_retriable if isinstance(exc, InngestError) else True
+
+
+def is_unwanted() -> bool:
+    """Whether the body has cancelled the task that runs (a timeout around it, a race that another one won)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def without_stop_iteration(handler: Callable[..., Any], *args: Any) -> Any:

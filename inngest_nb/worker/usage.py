@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import inspect
 import reprlib
@@ -17,6 +18,16 @@ def check_id(step_id: object, fn_id: str) -> None:
     """A step is known by a text."""
     if not isinstance(step_id, str) or not step_id or not is_text(step_id):
         raise StepInvalidError(f"a step id is a non-empty text, not {_short(step_id)} (function {fn_id!r})")
+
+
+def check_call(step_id: str, fn_id: str, loop: asyncio.AbstractEventLoop) -> None:
+    """A step belongs to the loop that its function runs on."""
+    check_id(step_id, fn_id)
+    if asyncio.get_running_loop() is not loop:
+        raise StepInvalidError(
+            f"step {step_id!r} was called on another event loop than its function runs on; call it in the function itself, and "
+            "what needs a thread or a loop of its own inside the step"
+        )
 
 
 def check_callable(given: object, where: str, form: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from inngest_nb.errors import StepError
 from inngest_nb.event import Event
+from inngest_nb.jsontext import loads
 from inngest_nb.protocol import FunctionConfig
 from inngest_nb.realtime import channel
 from inngest_nb.worker.barrier import Group
@@ -189,7 +190,7 @@ class Leaf(Body):
     """What programs invoke, and what their events start."""
 
     async def _play(self, program: Program, prefix: str, execution: Execution) -> Any:
-        data = execution.events()[0].data
+        data = loads(execution.start["event"])["data"]
         step = str(data["step"])
         if data.get("fails"):
             raise StepError(step, "LeafError")
