@@ -31,7 +31,7 @@ class Inbox:
     def __init__(self, channel: str, status: Listener) -> None:
         self._channel, self._status = channel, status
         self._items: deque[dict[str, Any] | Message | End] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # whoever holds it may be made to end an inbox, by a collection of garbage
         self._followed: Followed | None = None
         self._is_paused = self._is_over = False
         self._wake: Callable[[], None] = lambda: None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import logging
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Self
 
@@ -35,7 +37,7 @@ class Subscription:
 
     Iterate it (`async for` or `for`), or give callbacks; `close()` ends it. Loops are independent of each other: each
     begins at `since`. To go on after a `break`, keep the iterator: `messages = iter(subscription)`. What nobody reads
-    stays in the channel's log, not in memory.
+    stays in the channel's log, not in memory. One that nobody holds any more is closed.
 
     `await subscription`, or `ready()`, returns it when it is open: what is published from then on is seen.
     """
@@ -64,7 +66,8 @@ class Subscription:
         self._settled = threading.Event()
         self._when_settled: list[Callable[[], None]] = []
         self._error: Exception | None = None
-        first = Inbox(channel, dataclasses.replace(self._status, on_open=self._opened, on_end=self._ended))
+        about = dataclasses.replace(self._status, on_open=_weakly(self._opened), on_end=_weakly(self._ended))
+        first = Inbox(channel, about)
         self._inboxes = {first}
         self._first: Inbox | None = first
         first.begin(source, topics, *self._place)
@@ -185,6 +188,11 @@ class Subscription:
 
     unsubscribe = close
 
+    def __del__(self) -> None:
+        # Of a cell that is executed again, say: nobody can read it any more. At the end of the process there may be nobody to tell.
+        with contextlib.suppress(Exception):
+            self.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -200,6 +208,17 @@ class Subscription:
     def __repr__(self) -> str:
         topics = "" if self.topics is None else f" {', '.join(self.topics)}"
         return f"<Subscription {self.channel}{topics}{' closed' if self.is_closed else ''}>"
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Call the method as long as somebody else holds its object."""
+    held = weakref.WeakMethod(method)
+
+    def call(*args: Any) -> None:
+        if (bound := held()) is not None:
+            bound(*args)
+
+    return call
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import itertools
 import logging
 import queue
@@ -126,6 +127,23 @@ def test_a_loop_that_was_left_follows_no_longer(client: inngest_nb.Inngest) -> N
         assert len(link._following) == 1
         break
     until(lambda: not link._following)
+
+
+def test_a_subscription_that_nobody_holds_follows_no_longer(client: inngest_nb.Inngest) -> None:
+    link = client._link()
+    for _ in range(5):
+        subscription = client.realtime.subscribe(channel=news).ready()  # as in a cell that is executed again
+    assert len(link._following) == 1
+    heard: list[str] = []
+    client.realtime.subscribe(channel=news, on_message=lambda message: heard.append(message.data))
+    messages = iter(subscription)
+    del subscription
+    gc.collect()
+    publish(client, "a")
+    assert next(messages).data == "a"
+    until(lambda: heard == ["a"])
+    del messages
+    until(lambda: len(link._following) == 1)
 
 
 def test_close_ends_loops_behind_what_has_arrived(client: inngest_nb.Inngest) -> None:
