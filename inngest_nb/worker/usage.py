@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import inspect
 import reprlib
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,8 @@ def full_id(step_id: str, app_id: str, function_id: str) -> str:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it gives something to await: a coroutine function, or an object whose call is one."""
+    if isinstance(function, types.FunctionType) and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True  # nearly always, and asked of every step
     called = inspect.getattr_static(type(function), "__call__", None)
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
