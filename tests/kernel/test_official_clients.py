@@ -129,7 +129,9 @@ def test_a_refused_event_is_told_with_the_ids_before_it(office: Office) -> None:
     assert office.run_of(event_id, "Completed")["output"]["sum"] == 1
 
 
-@pytest.mark.parametrize("wrong", ["", "wrong", EVENT_KEY[:-1], SIGNING_KEY + "0"])
+@pytest.mark.parametrize(
+    "wrong", ["", "wrong", EVENT_KEY[:-1], SIGNING_KEY + "0"], ids=["none", "another", "shorter", "of another kind"]
+)
 def test_a_wrong_event_key_is_refused(office: Office, wrong: str) -> None:
     before = office.read("/v1/events?limit=1")["data"]
     with pytest.raises(SendEventsError, match="Not authenticated"):

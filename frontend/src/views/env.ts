@@ -86,6 +86,11 @@ export abstract class Controller<S> {
     else this.frame ||= requestAnimationFrame(() => this.tell());
   }
 
+  /** What a key has asked for is drawn before the next key. */
+  drawNow(): void {
+    if (this.frame) this.tell();
+  }
+
   private tell(): void {
     cancelAnimationFrame(this.frame);
     this.frame = 0;

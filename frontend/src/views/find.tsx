@@ -1,6 +1,6 @@
 /** Looking for a step by its name. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import type { Row } from "../state/rows";
 import { IconButton } from "./shell";
@@ -9,7 +9,7 @@ import type { TimelineController } from "./timeline-controller";
 export function FindBar({ controller, rows }: { controller: TimelineController; rows: readonly Row[] }): JSX.Element {
   const [at, setAt] = useState(0);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []); // before the next key
   const wanted = (controller.state.find ?? "").toLowerCase();
   const found = wanted === "" ? [] : rows.filter((row) => row.label.toLowerCase().includes(wanted));
   const go = (by: number): void => {

@@ -36,6 +36,7 @@ function lookKeys(key: string, grid: GridProps, chosen: Row | undefined, width: 
   };
   const action = actions[key];
   action?.();
+  controller.drawNow();
   return action !== undefined;
 }
 
