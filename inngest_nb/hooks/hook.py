@@ -190,6 +190,8 @@ class Realtime(HasTraits):
         try:
             self._subscription = self._subscription or await self._subscribe_by_token(turn)
             async for message in self._subscription:
+                if self._connection.status == "connecting":
+                    await asyncio.sleep(0)  # that it is open was said before the message, and is to be seen before it
                 if self._turn is not turn:
                     return
                 await self._received(message)
