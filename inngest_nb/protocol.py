@@ -34,6 +34,7 @@ engine → peer
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, NotRequired, TypedDict
 
 import orjson
@@ -43,6 +44,9 @@ PUBLISHED_KINDS = ("data", "datastream-start", "datastream-end")
 VERSION = 1
 SUBPROTOCOL = "inngest-nb.v1"
 MAX_OUTPUT_BYTES = 4_000_000
+#: Of a frame that an engine takes; what engines send to their workers may be larger.
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+FULL_FRAME_BYTES = MAX_FRAME_BYTES // 4
 UNTIL = '{"until":true}'  # `opts` of a sleep until a time of day
 
 Message = dict[str, Any]
@@ -58,6 +62,17 @@ def encode(message: Message) -> bytes:
 def encode_frame(messages: list[Message]) -> bytes:
     """Messages as one frame of the worker socket."""
     return b"[" + b",".join([encode(message) for message in messages]) + b"]"
+
+
+def frames(messages: list[Message], encode_all: Callable[[list[Message]], bytes]) -> Iterator[bytes]:
+    """The messages in as many frames as it takes for none to be large; one that is large by itself has its own."""
+    frame = encode_all(messages)
+    if len(frame) <= FULL_FRAME_BYTES or len(messages) == 1:
+        yield frame
+        return
+    half = len(messages) // 2
+    yield from frames(messages[:half], encode_all)
+    yield from frames(messages[half:], encode_all)
 
 
 class ErrorInfo(TypedDict):

@@ -1,7 +1,7 @@
 """The official SDK's mock of a server, over `inngest_nb.testing`, which can do more.
 
-Steps that have no stub do what they do: an invoked function runs if it is defined, a wait lasts until its timeout in a time
-that passes at once, and what a test compares is JSON.
+Waits for events, invoked functions and `ai.infer` need a stub, as there; all other steps do what they do, and sleeps pass at
+once. What a test compares is JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from inngest_nb.event import Event
 from inngest_nb.function import Function
 from inngest_nb.testing import Timeout
 
-__all__ = ["Inngest", "Status", "Timeout", "trigger"]
+__all__ = ["Inngest", "Status", "Timeout", "UnstubbedStepError", "trigger"]
+
+_NEED_STUBS = ("wait_for_event", "invoke", "ai.infer")
+
+
+class UnstubbedStepError(Exception):
+    """A step that needs a stub has none."""
 
 
 class Status(enum.Enum):
@@ -58,8 +64,14 @@ def trigger(
         event: what starts it, several as one batch.
         client: not needed: the function has its own.
         step_stubs: by step id: a value, an Event, or `Timeout`.
+
+    Raises:
+        UnstubbedStepError: the function met a step that needs a stub and has none.
     """
     result = testing.trigger(fn, event, client, step_stubs=step_stubs).result()
+    for step in result.steps:
+        if step.op in _NEED_STUBS and step.id not in (step_stubs or {}):
+            raise UnstubbedStepError(f"step {step.id} is not stubbed")
     error = result.error
     return MockResult(
         error=None if error is None else StepError(error["message"], error["name"], error["stack"]),

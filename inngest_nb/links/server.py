@@ -25,13 +25,13 @@ from inngest_nb.links.following import Following
 from inngest_nb.links.link import Link
 from inngest_nb.links.locate import Server, find_server
 from inngest_nb.loops import LoopThread
-from inngest_nb.protocol import SUBPROTOCOL, Message
+from inngest_nb.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, Message, frames
 from inngest_nb.store.lock import held_by
 
 _FIRST_ANSWER_S = 10.0
 _GOODBYE_S = 1.0
 _BACKOFF_S = (0.1, 2.0)
-_MAX_FRAME = 64 * 1024 * 1024
+_MAX_FRAME = 16 * MAX_FRAME_BYTES  # a run comes with all that is remembered of it
 _FRAME_S = (
     0.004  # the least between two frames of nothing but messages: each frame costs the server more than a message does
 )
@@ -194,28 +194,33 @@ class ServerLink(Link):
             return
         self._left_at = self._loop.time()
         try:
-            sent = self._socket.write_message(self._frame(batch))
-            sent.add_done_callback(_ignore_closed)
+            for frame in frames(batch, self._frame):
+                self._socket.write_message(frame).add_done_callback(_ignore_closed)
         except WebSocketClosedError:
             self._out.extendleft(reversed(batch))
 
-    def _frame(self, batch: list[Message]) -> bytes | str:
+    def _frame(self, batch: list[Message]) -> bytes:
         """A request holds values of users, which are JSON by our rules; all the rest is texts and numbers of our own."""
         if not any(message["op"] == "request" for message in batch):
             with contextlib.suppress(TypeError):  # else whatever cannot be said is left out
                 return orjson.dumps(batch)
         texts = [text for message in batch if (text := self._encoded(message)) is not None]
-        return f"[{','.join(texts)}]"
+        return b"[" + b",".join(texts) + b"]"
 
-    def _encoded(self, message: Message) -> str | None:
+    def _encoded(self, message: Message) -> bytes | None:
         try:
-            return dumps(message)
+            text = dumps(message).encode()
+            if len(text) < MAX_FRAME_BYTES - 2:
+                return text
+            problem = f"it has {len(text):,} bytes, at most {MAX_FRAME_BYTES:,} are possible; send it in several parts"
         except TypeError as exc:
-            text = f"{message.get('method', message['op'])} was not sent: its values must be JSON: {exc}"
-            self._incoming(
-                [{"op": "response", "id": message.get("id"), "error": {"type": "EventInvalidError", "message": text}}]
-            )
-            return None
+            problem = f"its values must be JSON: {exc}"
+        error = {
+            "type": "EventInvalidError",
+            "message": f"{message.get('method', message['op'])} was not sent: {problem}",
+        }
+        self._incoming([{"op": "response", "id": message.get("id"), "error": error}])
+        return None
 
     def _wait_to_flush(self, wait_s: float) -> None:
         """A lone message leaves at once; those of a stream fill a frame, unless something urgent takes them along."""

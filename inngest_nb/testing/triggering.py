@@ -87,8 +87,10 @@ def trigger(
         RuntimeError: the run waits for something that will never come.
     """
     events = event if isinstance(event, list) else [event]
-    if not events:
-        raise ValueError("trigger needs at least one event")
+    if not isinstance(function, Function):
+        raise TypeError(f"trigger takes what create_function made, not {function!r}")
+    if not events or not all(isinstance(item, Event) for item in events):
+        raise ValueError(f"trigger needs an Event or several, not {event!r}; write Event(name=…, data=…)")
     future: Future[Result] = Future()
 
     def play() -> None:

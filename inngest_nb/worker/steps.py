@@ -14,7 +14,7 @@ from inngest_nb.codehash import hash_callable
 from inngest_nb.durations import Duration
 from inngest_nb.event import Event, as_events, event_from_text
 from inngest_nb.jsontext import dumps, loads
-from inngest_nb.protocol import UNTIL
+from inngest_nb.protocol import MAX_OUTPUT_BYTES, UNTIL
 from inngest_nb.realtime.refs import UNSET, TopicRef, as_publication
 from inngest_nb.realtime.schemas import validate
 from inngest_nb.realtime.streams import at_once
@@ -244,13 +244,14 @@ class StepRealtime:
 
 
 def inputs(args: Sequence[Any]) -> str | None:
-    """The arguments as they are recorded, to be looked at and edited; None where they are not JSON."""
+    """The arguments as they are recorded, to be looked at and edited; None where they are not JSON, or too large."""
     if not args:
         return None
     try:
-        return f'{{"input":{dumps(list(args))}}}'
+        text = dumps(list(args))
     except TypeError:
         return None
+    return f'{{"input":{text}}}' if len(text) <= MAX_OUTPUT_BYTES else None
 
 
 def _event_or_none(value: Any) -> Event | None:

@@ -13,6 +13,7 @@ from typing import Any
 from inngest_nb.durations import Duration, to_milliseconds
 from inngest_nb.errors import StepInvalidError
 from inngest_nb.jsontext import dumps, is_text
+from inngest_nb.protocol import MAX_OUTPUT_BYTES
 
 
 def check_id(step_id: object, fn_id: str) -> None:
@@ -84,9 +85,15 @@ def input_text(step_id: str, data: Mapping[str, Any] | None) -> str:
             f"the data of step {step_id!r} must be an object of JSON, such as a dict, not {_short(data)}"
         )
     try:
-        return dumps({} if data is None else dict(data))
+        text = dumps({} if data is None else dict(data))
     except TypeError as exc:
         raise StepInvalidError(f"the data of step {step_id!r} must be JSON: {exc}") from None
+    if len(text) > MAX_OUTPUT_BYTES:
+        raise StepInvalidError(
+            f"the data of step {step_id!r} has {len(text):,} characters of JSON, at most {MAX_OUTPUT_BYTES:,} are possible; "
+            "pass a path or a key instead"
+        )
+    return text
 
 
 def id_of(step_id: str, function: Any) -> str:

@@ -171,3 +171,22 @@ def test_a_body_that_exits_or_raises_unreadable_text_fails_its_run_and_no_other(
     assert "failed: SystemExit: 1" in kernel.value("told({'exits': 1})")
     assert "failed: ValueError: caf\\\\udce9" in kernel.value("told({'says': 1})")
     assert kernel.value("first.start({}).result(20)") == "['1', '1']"
+
+
+def test_what_is_too_much_for_one_frame_goes_in_several_or_is_refused(kernel: Kernel) -> None:
+    kernel.value(define("first") + VALUES)
+    kernel.value("""
+@client.create_function(fn_id="large", trigger=inngest.TriggerEvent(event="cells/large"), retries=0)
+async def large(ctx):
+    results = await asyncio.gather(*(ctx.step.run(f"s{i}", lambda: "x" * 3_900_000) for i in range(ctx.event.data["n"])))
+    return len(results)
+""")
+    assert "exceeded the state size limit" in kernel.value(
+        "try: large.start({'n': 30}).result(60)\nexcept Exception as exc: print(exc)"
+    )
+    assert kernel.value("large.start({'n': 8}).result(60)") == "8"
+    kernel.value("many = [inngest.Event(name='cells/much', data={'x': 'x' * 1_000_000})] * 80")
+    said = kernel.value("try: client.send_sync(many)\nexcept Exception as exc: print(type(exc).__name__, exc)")
+    assert said.startswith("EventInvalidError send was not sent: it has 80,")
+    assert "send it in several parts" in said
+    assert kernel.value("first.start({}).result(20)") == "['1', '1']"

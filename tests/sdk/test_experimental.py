@@ -84,3 +84,5 @@ def test_the_mock(client: inngest.Inngest) -> None:
     assert (done.status, done.output, done.error) == (mocked.Status.COMPLETED, [{"a": 1}, "hi", 2], None)
     failed = mocked.trigger(fn, GO, mock, step_stubs={"wait": mocked.Timeout})
     assert (failed.status, failed.output, str(failed.error)) == (mocked.Status.FAILED, None, "nobody")
+    with pytest.raises(mocked.UnstubbedStepError, match="step call is not stubbed"):
+        mocked.trigger(fn, GO, mock, step_stubs={"wait": answer})

@@ -338,3 +338,14 @@ def test_what_cannot_be_written_down_is_named(tmp_path: Path) -> None:
     said = run_python(f"source = {code!r}\n" + _AS_A_CELL, tmp_path)
     assert "uses model (object) of the notebook" in said
     assert 'import_from="that_module"' in said
+
+
+def test_what_cannot_be_triggered_is_refused() -> None:
+    given: Any = {"name": "app/go"}
+    with pytest.raises(TypeError, match="trigger takes what create_function made, not <function"):
+        trigger(lambda ctx: None, GO)  # type: ignore[arg-type]
+    with TestEngine():
+        fn = inngest.Inngest(app_id="app").create_function(fn_id="fn", trigger=TRIGGER)(lambda ctx: None)
+        for events in (given, [given], []):
+            with pytest.raises(ValueError, match="trigger needs an Event or several"):
+                trigger(fn, events)

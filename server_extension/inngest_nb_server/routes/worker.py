@@ -13,10 +13,9 @@ from tornado.websocket import WebSocketClosedError
 from inngest_nb.engine.session import Session
 from inngest_nb.engine.slices import Slices
 from inngest_nb.engine.wire import check_frame
-from inngest_nb.protocol import SUBPROTOCOL, Message, encode_frame
+from inngest_nb.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, Message, encode_frame, frames
 from inngest_nb_server.routes.base import Socket
 
-MAX_FRAME_BYTES = 64 * 1024 * 1024
 _AT_ONCE = 16
 _NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -72,7 +71,8 @@ class WorkerSocket(Socket):
         messages, self._out = self._out, []
         sent, self._sent = self._sent, None
         try:
-            writing: asyncio.Future[None] = self.write_message(encode_frame(messages))
+            for frame in frames(messages, encode_frame):
+                writing: asyncio.Future[None] = self.write_message(frame)
         except WebSocketClosedError:
             if sent is not None and not sent.done():
                 sent.cancel()
