@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { modelOf, NO_TOKENS, pieceOf, tokenCount, withGap, withTokens, type TokenOptions, type TokenState } from "../src/state/tokens";
+import { modelOf, NO_TOKENS, pieceOf, textFrom, tokenCount, withGap, withTokens, type TokenOptions, type TokenState } from "../src/state/tokens";
 import { log, rollback, run, token, type Raw } from "./build";
 
 const ALL: TokenOptions = { topics: null, field: null, run_id: null };
@@ -36,6 +36,24 @@ describe("text", () => {
     expect(texts(fold([token("a"), token("b", { run: "r2" })], { ...ALL, run_id: "r2" }))).toEqual(["b"]));
   it("skips data without text and never throws", () =>
     expect(texts(fold([{ data: null }, { data: 4 }, { data: { x: [1] } }, { kind: "run", data: "odd" }, { kind: "rollback", data: 1 }, token("a")]))).toEqual(["a"]));
+});
+
+describe("the end of a text", () => {
+  it("is the same as that of the whole text, from any place, also after a rollback", () => {
+    const long = Array.from({ length: 40 }, (_, i) => token(`${i}:${"word ".repeat(99)}`));
+    for (const raws of [long, [...long, rollback(0), ...long.slice(0, 20).map((raw) => ({ ...raw, attempt: 1 }))]]) {
+      let state = NO_TOKENS;
+      for (const message of log(...raws)) {
+        state = withTokens(state, [message], ALL);
+        const [segment] = state.segments;
+        if (!segment) throw new Error("no segment");
+        for (const at of [0, 1, segment.text.length - 600, segment.text.length - 1, segment.text.length].filter((n) => n >= 0)) {
+          expect(textFrom(segment, at)).toBe(segment.text.slice(at));
+        }
+        expect(segment.tail.text.length).toBeLessThan(9000);
+      }
+    }
+  });
 });
 
 describe("rollback", () => {

@@ -22,6 +22,8 @@ export interface Segment {
   readonly topic: string;
   readonly attempt: number;
   readonly text: string;
+  /** The end of the text, from a place on: to read what is new in it does not copy all that came before. */
+  readonly tail: { readonly from: number; readonly text: string };
   readonly generation: number;
   readonly rates: Rates;
   readonly struck: readonly Struck[];
@@ -54,6 +56,9 @@ export interface TokenOptions {
 }
 
 export const NO_TOKENS: TokenState = { segments: [], runs: new Map(), usage: {}, usages: new Map(), lastOffset: -1, lost: 0 };
+
+const NO_TAIL: Segment["tail"] = { from: 0, text: "" };
+const LONGEST_TAIL = 8192;
 
 const TEXT_FIELDS = ["token", "text", "content", "delta"];
 
@@ -119,6 +124,7 @@ function addPiece(draft: Draft, times: Map<string, number[]>, message: Message, 
   draft.segments.set(key, {
     ...segment,
     text: segment.text + piece,
+    tail: grown(segment, piece),
     attempt: message.attempt ?? segment.attempt,
     firstOffset: segment.text === "" ? message.offset : segment.firstOffset,
     lastOffset: message.offset,
@@ -129,6 +135,15 @@ function addPiece(draft: Draft, times: Map<string, number[]>, message: Message, 
   else times.set(key, [message.at]);
 }
 
+function grown({ text, tail }: Segment, piece: string): Segment["tail"] {
+  return tail.text.length < LONGEST_TAIL ? { from: tail.from, text: tail.text + piece } : { from: text.length, text: piece };
+}
+
+/** The text of a segment from a place on. */
+export function textFrom({ text, tail }: Segment, at: number): string {
+  return at < tail.from ? text.slice(at) : tail.text.slice(at - tail.from);
+}
+
 function newSegment(key: string, message: Message): Segment {
   return {
     key,
@@ -137,6 +152,7 @@ function newSegment(key: string, message: Message): Segment {
     topic: message.topic,
     attempt: message.attempt ?? 0,
     text: "",
+    tail: NO_TAIL,
     generation: 0,
     rates: NO_RATES,
     struck: [],
@@ -164,7 +180,7 @@ function rollBack(draft: Draft, times: Map<string, number[]>, message: Message):
       attempt: rollback.attempt, text: segment.text, tokens: segment.rates.count, reason: rollback.reason, at: message.at,
     };
     draft.segments.set(key, {
-      ...segment, text: "", rates: NO_RATES, generation: segment.generation + 1, struck: [...segment.struck, struck],
+      ...segment, text: "", tail: NO_TAIL, rates: NO_RATES, generation: segment.generation + 1, struck: [...segment.struck, struck],
       attempt: rollback.attempt + 1,
     });
   }

@@ -109,12 +109,12 @@ export class Prose {
     this.nodes = { stack: [element], held };
   }
 
-  /** Writes what is new. `done` flushes what the parser held back because it might have become markup. */
-  write(text: string, generation: number, done: boolean): void {
+  /** Writes what is new, the text `from` a place on. `done` flushes what the parser held back because it might have become markup. */
+  write(text: string, generation: number, done: boolean, from = (at: number): string => text.slice(at)): void {
     if (generation !== this.generation || text.length < this.written || (this.ended && text.length > this.written)) {
       this.restart(generation);
     }
-    if (text.length > this.written) this.append(text.slice(this.written));
+    if (text.length > this.written) this.append(from(this.written));
     this.written = text.length;
     if (done && !this.ended) this.end();
   }

@@ -5,7 +5,7 @@ import * as format from "../format";
 import { rateCurve, type Rates } from "../state/rates";
 import { attemptsOf, currentSteps, type RunModel } from "../state/run";
 import { isWriting, timeToFirst } from "../state/stream-status";
-import { newest, tokenCount, type Segment, type Struck, type Usage } from "../state/tokens";
+import { newest, textFrom, tokenCount, type Segment, type Struck, type Usage } from "../state/tokens";
 import { Icon } from "./icons";
 import { Prose } from "./prose";
 import { CopyTraceback, ErrorBlock } from "./failure";
@@ -27,7 +27,7 @@ export function SegmentText({ segment, model, now, live }: SegmentProps): JSX.El
   useLayoutEffect(() => {
     if (!ref.current) return;
     prose.current ??= new Prose(ref.current);
-    prose.current.write(segment.text, segment.generation, !writing);
+    prose.current.write(segment.text, segment.generation, !writing, (at) => textFrom(segment, at));
   });
   return (
     <>
