@@ -55,7 +55,8 @@ class Source:
 
     def watch(self, params: dict[str, Any], changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever `snapshot(params)` may differ; returns the way to stop."""
-        name = params.get("channel") or params.get("run_id") or "$runs"
+        one = None if params.get("function") else params.get("run_id")
+        name = params.get("channel") or one or "$runs"
         return self.subscribe(name, None, "now", lambda messages: changed(), lambda gap: changed())
 
     # -- requests, as the server's REST routes answer them -----------------------------------------
@@ -135,14 +136,21 @@ class Source:
             if "channel" in params:
                 initial["messages"] = self.messages(params["channel"], params.get("last", SNAPSHOT_MESSAGES))
                 initial["runs"] = {run_id: self.view(run_id) for run_id in _runs_in(initial["messages"])}
-            elif params.get("run_id"):
-                initial["run"] = self.view(params["run_id"])
+            elif run_id := self._run_of(params):
+                initial["run"] = self.view(run_id)
                 if params.get("other_id"):
                     initial["other"] = self.view(params["other_id"])
             elif "group" in params:
                 query = {"group": params["group"], "function": params.get("function"), "limit": str(SNAPSHOT_RUNS)}
                 initial["page"] = loads(self._link.call("page", {"query": query}))
         return initial
+
+    def _run_of(self, params: dict[str, Any]) -> str | None:
+        """The run of a timeline: the one that it names, or the newest of its function."""
+        if "group" in params or not params.get("function"):
+            return params.get("run_id")
+        newest = loads(self._link.call("page", {"query": {"function": params["function"], "limit": "1"}}))["rows"]
+        return newest[0]["run"]["run_id"] if newest else None
 
     def extent(self, channel: str) -> tuple[int, int]:
         """The first offset of a channel's log, and the one after its last."""

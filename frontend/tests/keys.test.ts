@@ -146,3 +146,47 @@ describe("a table of runs", () => {
     expect(root.querySelectorAll("[data-run][tabindex='0']")).toHaveLength(1);
   });
 });
+
+describe("the focus", () => {
+  const focused = (): HTMLElement => document.activeElement as HTMLElement;
+  it("goes back from the search for a step to its row", async () => {
+    const { root } = await draw(scene("t-many"));
+    const row = root.querySelectorAll<HTMLElement>("[role=row]")[3];
+    row?.focus();
+    await press(row, "/");
+    expect(focused().tagName).toBe("INPUT");
+    await press(focused(), "Escape");
+    expect(focused()).toBe(row);
+  });
+  it("goes back from a menu to its button, and from a question to its row", async () => {
+    const { root } = await draw(scene("r-live"));
+    const more = button(root, "More actions");
+    more.focus();
+    more.click();
+    await settle();
+    expect(focused().getAttribute("role")).toBe("menuitem");
+    await press(focused(), "Escape");
+    expect(focused()).toBe(more);
+    const cancel = button(root, "Cancel run");
+    cancel.focus();
+    cancel.click();
+    await settle();
+    expect(focused().textContent).toBe("Keep");
+    focused().click();
+    await settle();
+    expect(root.contains(focused())).toBe(true);
+  });
+  it("goes back from the details and from the plan of a rerun to the rows", async () => {
+    const { root } = await draw(scene("t-failed"));
+    button(root, "Close the details").focus();
+    await press(focused(), "Escape");
+    expect(focused().closest("[role=treegrid]")).not.toBeNull();
+    const runs = await draw(scene("r-live"));
+    const row = runs.root.querySelector<HTMLElement>("[data-status=failed]");
+    row?.focus();
+    await press(row, "R");
+    button(runs.root, "Close").focus();
+    await press(focused(), "Escape");
+    expect(focused()).toBe(row);
+  });
+});

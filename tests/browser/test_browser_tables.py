@@ -254,3 +254,17 @@ def test_the_page_is_a_tab_of_jupyterlab_in_its_theme(lab: JupyterServer, contex
     page.evaluate("() => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
     expect(inside.locator(".inb-page")).to_have_attribute("data-inb-theme", "light", timeout=LIMIT_MS)
     page.close()
+
+
+def test_the_tab_is_there_again_where_the_reader_was(lab: JupyterServer, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{lab.url}lab/workspaces/inngest-tab?reset&token={TOKEN}")
+    page.locator(".jp-LauncherCard", has_text="Inngest Runs").wait_for(timeout=60_000)
+    with page.expect_response(lambda answer: "api/workspaces" in answer.url and answer.request.method == "PUT"):
+        page.evaluate("() => void window.jupyterapp.commands.execute('inngest:show-runs')")
+    inside = page.frame_locator("iframe[title=Inngest]")
+    inside.locator(".rail a[href='#/events']").click(timeout=LIMIT_MS)
+    expect(inside.locator("main h2")).to_have_text("Events")
+    page.goto(f"{lab.url}lab/workspaces/inngest-tab")
+    expect(inside.locator("main h2")).to_have_text("Events", timeout=60_000)
+    page.close()

@@ -156,4 +156,13 @@ def test_the_timeline_of_a_function_goes_to_its_next_run(lab: JupyterServer, ope
     notebook.view("timeline").get_by_text("has not run yet").wait_for()
     notebook.run(2)
     notebook.wait_for_status("timeline", "completed")
-    assert notebook.run_id == notebook.run_source(3, "print(run.id)").strip()
+    run_id = notebook.run_source(3, "print(run.id)").strip()
+    assert notebook.run_id == run_id
+    # The page that comes later shows the newest run as well, and so does the notebook without one.
+    notebook.save()
+    notebook.reload()
+    notebook.wait_for_status("timeline", "completed")
+    assert notebook.run_id == run_id
+    saved = "".join(notebook.outputs(1)[0]["data"]["text/html"])
+    assert "Completed" in saved
+    assert run_id[-6:] in saved

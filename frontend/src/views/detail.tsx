@@ -1,12 +1,13 @@
 /** What is known about one step: figures, output, input, error and attempts. */
 import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import type { Status } from "../status";
 import { usageIn } from "../state/tokens";
 import type { Failure, StepState } from "../wire";
 import { connectionOf } from "./env";
 import { ErrorBlock } from "./failure";
+import { useReturnFocus } from "./hooks";
 import { StatusIcon } from "./icons";
 import { JsonView } from "./json";
 import { personTest } from "./people";
@@ -28,6 +29,8 @@ type Tab = "Output" | "Input" | "Error" | "Messages" | "Attempts";
 
 export function StepDetail({ controller, name, attempts, now }: DetailProps): JSX.Element | null {
   const step = attempts.at(-1);
+  const box = useRef<HTMLDivElement>(null);
+  useReturnFocus(box);
   if (!step) return null;
   const { details, rerun, allowed, hurrying } = controller.state;
   const detail = details.get(name);
@@ -42,7 +45,7 @@ export function StepDetail({ controller, name, attempts, now }: DetailProps): JS
     );
   }
   return (
-    <div class="inb-detail" role="group" aria-label={`Step ${step.step_id}`} onKeyDown={(event) => event.key === "Escape" && controller.select(null)}>
+    <div ref={box} class="inb-detail" role="group" aria-label={`Step ${step.step_id}`} onKeyDown={(event) => event.key === "Escape" && controller.select(null)}>
       <h4>
         {step.step_id}
         <span class="muted mono">{opName(step.op)}</span>

@@ -3,12 +3,15 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import type { Row } from "../state/rows";
+import { useReturnFocus } from "./hooks";
 import { IconButton } from "./shell";
 import type { TimelineController } from "./timeline-controller";
 
 export function FindBar({ controller, rows }: { controller: TimelineController; rows: readonly Row[] }): JSX.Element {
   const [at, setAt] = useState(0);
   const field = useRef<HTMLInputElement>(null);
+  const bar = useRef<HTMLDivElement>(null);
+  useReturnFocus(bar);
   useLayoutEffect(() => field.current?.focus(), []); // before the next key
   const wanted = (controller.state.find ?? "").toLowerCase();
   const found = wanted === "" ? [] : rows.filter((row) => row.label.toLowerCase().includes(wanted));
@@ -26,7 +29,7 @@ export function FindBar({ controller, rows }: { controller: TimelineController; 
     } else if (event.key === "Escape") close();
   };
   return (
-    <div class="inb-find" role="search">
+    <div ref={bar} class="inb-find" role="search">
       <input type="search" aria-label="Find a step" placeholder="Find a step" value={controller.state.find ?? ""} ref={field}
         onInput={(event) => {
           setAt(0);

@@ -92,6 +92,17 @@ export function useFrames(active: boolean, draw: () => void): void {
   }, [active]);
 }
 
+/** Gives the focus back to where it was when what has it now closes. */
+export function useReturnFocus(ref: { current: HTMLElement | null }): void {
+  const [before] = useState(() => document.activeElement as HTMLElement | null);
+  useLayoutEffect(() => () => {
+    const own = ref.current;
+    if (!own?.contains(document.activeElement)) return;
+    const back = before?.isConnected && before !== document.body ? before : own.closest(".inb")?.querySelector<HTMLElement>("[tabindex='0']");
+    back?.focus({ preventScroll: true });
+  }, []);
+}
+
 /** True for a moment after `flash` was called: the tick after copying. */
 export function useFlash(ms = 1200): [boolean, () => void] {
   const [on, setOn] = useState(false);

@@ -7,6 +7,7 @@ import type { QuestionView } from "../state/questions";
 import { Draft, Markdown, QuestionFacts } from "./approval-parts";
 import { approve, LAST_MINUTE_MS, type Shown } from "./approval";
 import { FieldBox, Fields, Form } from "./form/form";
+import { useReturnFocus } from "./hooks";
 import { Icon } from "./icons";
 
 interface Props extends Shown {
@@ -84,6 +85,8 @@ const editWords = (changed: number): string => (changed === 0 ? "" : ` with ${ch
 /** One line of why not; it goes to the function as `decision.reason`. */
 function Reason({ view, controller, when, done }: Props & { when: string; done: () => void }): JSX.Element {
   const [reason, setReason] = useState("");
+  const line = useRef<HTMLDivElement>(null);
+  useReturnFocus(line);
   const send = (): void => {
     controller.answer(view, false, reason.trim());
     done();
@@ -96,7 +99,7 @@ function Reason({ view, controller, when, done }: Props & { when: string; done: 
     event.stopPropagation();
   };
   return (
-    <div class="inb-btns reason">
+    <div ref={line} class="inb-btns reason">
       <input type="text" aria-label="Why it is rejected" placeholder="Why? (optional)" value={reason} ref={(input) => input?.focus({ preventScroll: true })}
         onInput={(event) => setReason(event.currentTarget.value)} onKeyDown={keys} />
       <button type="button" class="inb-b bad s-bad" onClick={send}>{`Reject${when}`}</button>

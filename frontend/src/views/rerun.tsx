@@ -1,13 +1,13 @@
 /** Running a run again: which steps are reused and which run again, with the outputs that are edited. */
 import type { JSX } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import * as format from "../format";
 import { diffLines, type Line } from "../state/diff";
 import { currentSteps, type RunModel } from "../state/run";
 import { asksPerson } from "../status";
 import type { StepState } from "../wire";
 import type { Env } from "./env";
-import { useController } from "./hooks";
+import { useController, useReturnFocus } from "./hooks";
 import { Icon } from "./icons";
 import { changed, RerunController, type Edit, type PlanStep } from "./rerun-controller";
 import { Banner, IconButton, ProblemBanner } from "./shell";
@@ -27,12 +27,14 @@ export function RerunPanel({ env, run_id, model, from, onClose, onStarted }: Rer
   const first = from ?? (steps.find((step) => step.status === "failed") ?? steps.at(-1))?.hash ?? null;
   const controller = useMemo(() => new RerunController(env, run_id, first), [env, run_id]);
   useEffect(() => () => controller.dispose(), [controller]);
+  const panel = useRef<HTMLDivElement>(null);
+  useReturnFocus(panel);
   const state = useController(controller);
   const name = steps.find((step) => step.hash === state.from)?.step_id ?? "the beginning";
   const stale = state.plan?.some((step) => step.code_changed && step.action.startsWith("reused")) ?? false;
   const start = (): void => void controller.start().then((id) => id !== undefined && onStarted(id));
   return (
-    <div class="inb-rerun" role="group" aria-label={`Rerun from ${name}`} onKeyDown={(event) => event.key === "Escape" && onClose()}>
+    <div ref={panel} class="inb-rerun" role="group" aria-label={`Rerun from ${name}`} onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <h4>{`Rerun from “${name}”`}<IconButton icon="close" label="Close" onClick={onClose} /></h4>
       <p class="muted">{sentence(state.plan, model, run_id)}</p>
       <ProblemBanner sentence={state.problem} />

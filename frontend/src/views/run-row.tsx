@@ -1,12 +1,12 @@
 /** One run as a row: status, names, figures, its waterfall, and the two likeliest things to do with it. */
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import * as format from "../format";
 import { currentSteps, openSteps, type RunModel } from "../state/run";
 import { stripOf } from "../state/strip";
 import { past, runStatus, STATUS, type Status } from "../status";
 import type { Connection, Env } from "./env";
-import { useFlash } from "./hooks";
+import { useFlash, useReturnFocus } from "./hooks";
 import { copyText, IconButton, StatusWord } from "./shell";
 import { personTest } from "./people";
 import { canCancel, type RunTableController } from "./run-table-controller";
@@ -105,8 +105,10 @@ function RowActions({ controller, id, model, status }: RowProps & { status: Stat
 /** Asked in place, and only where something is being executed that a cancel would cut short. */
 function Confirm({ controller, id, model }: Pick<RowProps, "controller" | "id" | "model">): JSX.Element {
   const step = currentSteps(model).find((each) => each.status === "running");
+  const box = useRef<HTMLSpanElement>(null);
+  useReturnFocus(box);
   return (
-    <span class="confirm" role="alertdialog" aria-label="Cancel this run?" onKeyDown={(event) => event.key === "Escape" && controller.update({ confirming: null })}>
+    <span ref={box} class="confirm" role="alertdialog" aria-label="Cancel this run?" onKeyDown={(event) => event.key === "Escape" && controller.update({ confirming: null })}>
       <span>{step ? `${step.step_id} is being executed.` : "A step may be being executed."}</span>
       <button type="button" class="inb-b small" ref={(button) => button?.focus()} onClick={() => controller.update({ confirming: null })}>Keep</button>
       <button type="button" class="inb-b small bad s-bad" onClick={() => controller.cancel(id, true)}>Cancel run</button>
@@ -116,6 +118,8 @@ function Confirm({ controller, id, model }: Pick<RowProps, "controller" | "id" |
 
 function Menu({ controller, id, model, retrying, close }: Pick<RowProps, "controller" | "id" | "model"> & { retrying: boolean; close: () => void }): JSX.Element {
   const { allowed } = controller.state;
+  const menu = useRef<HTMLSpanElement>(null);
+  useReturnFocus(menu);
   const items: [string, (() => void) | null][] = [
     [controller.state.open === id ? "Close" : "Open", () => controller.toggleOpen(id)],
     ["Retry now", allowed && retrying ? () => controller.retry(id) : null],
@@ -136,7 +140,7 @@ function Menu({ controller, id, model, retrying, close }: Pick<RowProps, "contro
     }
   };
   return (
-    <span class="inb-menu" role="menu" aria-label="Actions" onKeyDown={move}
+    <span ref={menu} class="inb-menu" role="menu" aria-label="Actions" onKeyDown={move}
       onFocusOut={(event) => !(event.currentTarget as HTMLElement).contains(event.relatedTarget as Node | null) && close()}>
       {items.map(([word, act], i) => act && (
         <button type="button" role="menuitem" key={word} ref={(button) => { if (i === 0 && !button?.parentElement?.contains(document.activeElement)) button?.focus(); }}

@@ -1,6 +1,7 @@
 /** The life of a timeline: the run it follows, what is open and selected in it, and how it is looked at. */
 import { dict, parseFailure, parseMessages, parseRun, parseSnapshot, parseStep, text, type Failure, type Message, type StepState } from "../wire";
 import { currentSteps, type RunModel } from "../state/run";
+import { parsePage } from "../state/runlist";
 import type { Row } from "../state/rows";
 import { act, retryNow } from "./act";
 import { Controller, listen, type Env } from "./env";
@@ -68,8 +69,10 @@ export class TimelineController extends Controller<TimelineState> {
     this.run_id = text(raw.run_id) ?? "";
     this.fn_name = text(raw.fn_name) ?? "";
     this.runs = Array.isArray(raw.runs) ? raw.runs.flatMap((id) => text(id) ?? []) : [];
-    this.follow(this.run_id, dict(initial).run);
-    this.followNewest(text(raw.function));
+    const saved = dict(initial).run;
+    const fn_id = text(raw.function);
+    this.follow((fn_id && parseSnapshot(saved).run?.run_id) ?? this.run_id, saved);
+    this.followNewest(fn_id);
     const other = text(raw.other_id);
     if (other !== undefined) this.compare(other, dict(initial).other);
     void env.link.mayWrite?.().then((allowed) => allowed === this.state.allowed || this.update({ allowed }));
@@ -92,7 +95,16 @@ export class TimelineController extends Controller<TimelineState> {
         const newest = batch.map((message) => parseRun(message.data)).filter((run) => run?.fn_id === fn_id).map((run) => run?.run_id ?? "").sort().at(-1) ?? "";
         if (newest > this.run_id) this.show(newest);
       },
+      subscribed: () => void this.findNewest(fn_id),
     }));
+  }
+
+  /** What had started before the page came, or while it was away. */
+  private async findNewest(fn_id: string): Promise<void> {
+    const query = new URLSearchParams({ function: fn_id, limit: "1" }).toString();
+    const reply = await this.env.link.request("GET", `overview/runs?${query}`).catch(() => null);
+    const newest = reply?.status === 200 ? parsePage(reply.body, 0)?.rows[0]?.id ?? "" : "";
+    if (newest > this.run_id) this.show(newest);
   }
 
   /** Another run in the place of this one, looked at in the same way. */

@@ -33,7 +33,7 @@ def snapshot_html(view: str, params: Mapping[str, Any], initial: Mapping[str, An
 
 
 def is_final(params: Mapping[str, Any], initial: Mapping[str, Any]) -> bool:
-    """Return whether nothing will change any more: a view of one run whose run has ended."""
+    """Return whether nothing will change any more: a view of one run whose run has ended, and of no function."""
     run_id = params.get("run_id")
     known = initial.get("run") or (initial.get("runs") or {}).get(run_id) or {}
-    return bool(run_id) and (known.get("run") or {}).get("status") in _ENDED
+    return bool(run_id) and not params.get("function") and (known.get("run") or {}).get("status") in _ENDED
