@@ -101,7 +101,7 @@ class ChannelDefinition(Generic[P]):
 
     def __init__(self, namer: Callable[P, str], topics: Topics) -> None:
         self._namer = namer
-        self._signature = inspect.signature(namer)
+        self._signature = names.signature_of(namer)
         self.topics = topics
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ChannelInstance:

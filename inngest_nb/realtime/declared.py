@@ -38,17 +38,21 @@ class Channel(BoundChannel):
         if not isinstance(name, str) or not name:
             raise ChannelError(f'class {cls.__name__} needs a name: class {cls.__name__}(realtime.Channel, name="...")')
         hints = _hints(cls, sys._getframe(1))  # noqa: SLF001  # a class in a function uses that function's names
+        fields = names.template_fields(name)
         topics = {key: _config(key, hint) for key, hint in hints.items() if _is_topic(hint)}
         params = {key: hint for key, hint in hints.items() if key not in topics and get_origin(hint) is not ClassVar}
-        fields = names.template_fields(name)
+        params = {key: hint for key, hint in _inherited(cls, "params").items() if key in fields} | params
+        topics = _inherited(cls, "topics") | topics
         _check_params(cls, name, fields, params)
-        cls._template, cls._signature = name, _signature(fields, params)
+        cls._template, cls._signature = name, _signature(cls, fields, params)
         cls.topics, cls.params = MappingProxyType(topics), MappingProxyType(params)
         for attribute in ("name", *topics):
             setattr(cls, attribute, _Accessor(attribute))
 
     def __init__(self, *args: object, **params: object) -> None:
-        given = names.bind(type(self).__name__, self._signature, args, params).arguments
+        bound = names.bind(type(self).__name__, self._signature, args, params)
+        bound.apply_defaults()
+        given = bound.arguments
         super().__init__(self._template.format(**given), type(self).topics, given)
         self.__dict__.update(given)
 
@@ -88,6 +92,11 @@ def _hints(cls: type, frame: FrameType) -> Mapping[str, Any]:
         raise ChannelError(f"class {cls.__name__}: {exc}; define it above the channel") from exc
 
 
+def _inherited(cls: type, what: str) -> dict[str, Any]:
+    """The topics or parameters of the channels that this one is derived from."""
+    return {key: value for base in reversed(cls.__mro__[1:]) for key, value in vars(base).get(what, {}).items()}
+
+
 def _is_topic(hint: object) -> bool:
     origin = get_origin(hint) or hint
     return isinstance(origin, type) and issubclass(origin, TopicRef)
@@ -115,6 +124,13 @@ def _check_params(cls: type, template: str, fields: list[str], params: Mapping[s
             )
 
 
-def _signature(fields: list[str], params: Mapping[str, Any]) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(field, kind, annotation=params[field]) for field in fields])
+def _signature(cls: type, fields: list[str], params: Mapping[str, Any]) -> inspect.Signature:
+    def parameter(field: str) -> inspect.Parameter:
+        default = getattr(cls, field, inspect.Parameter.empty)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Parameter(field, kind, default=default, annotation=params[field])
+
+    try:
+        return inspect.Signature([parameter(field) for field in fields])
+    except ValueError as exc:  # one with a default before one without
+        raise ChannelError(f"class {cls.__name__}: {exc}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from inngest_nb.errors import ChannelError
 
@@ -16,6 +16,7 @@ __all__ = [
     "check_text",
     "check_topic_name",
     "parameter_list",
+    "signature_of",
     "template_fields",
     "unknown_topic",
 ]
@@ -76,6 +77,16 @@ def template_fields(template: str) -> list[str]:
         if not field.isidentifier():
             raise ChannelError(f"channel name {template!r}: {{{field}}} is not a parameter's name")
     return list(dict.fromkeys(fields))
+
+
+def signature_of(namer: Callable[..., str]) -> inspect.Signature:
+    """Return the parameters of a function that makes a channel's name."""
+    try:
+        return inspect.signature(namer)
+    except (ValueError, TypeError) as exc:
+        raise ChannelError(
+            f"a channel's name is made by a function of its parameters, such as a lambda: {exc}"
+        ) from None
 
 
 def bind(

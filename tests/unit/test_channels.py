@@ -152,6 +152,51 @@ def test_a_class_says_what_is_missing_in_its_declaration() -> None:
         type("Bad", (realtime.Channel,), {"__annotations__": {"status": "realtime.Topic[Later]"}}, name="c")
 
 
+def test_a_class_has_the_topics_of_the_classes_it_is_derived_from() -> None:
+    class Watched(AgentChat, name="watched:{thread_id}:{room}"):
+        room: str
+        alarm: realtime.Topic[int]
+
+    watched = Watched(thread_id="t1", room="r")
+    assert list(Watched.topics) == [*AgentChat.topics, "alarm"]
+    assert (watched.name, watched.status, watched.alarm.type) == (
+        "watched:t1:r",
+        realtime.TopicRef("watched:t1:r", "status", AgentChat.topics["status"]),
+        int,
+    )
+    assert dict(Watched.params) == {"thread_id": str, "room": str}
+    assert dict(AgentChat.params) == {"thread_id": str}
+
+    class Everybody(AgentChat, name="everybody"):
+        pass
+
+    assert Everybody.status == Everybody().status
+    assert dict(Everybody.params) == {}
+
+
+def test_parameters_of_a_class_may_have_defaults() -> None:
+    class Room(realtime.Channel, name="room:{house}:{number}"):
+        house: str
+        number: int = 1
+        lines: realtime.Topic[str]
+
+    assert [Room("a").name, Room("a", 2).name, Room(number=3, house="b").name] == ["room:a:1", "room:a:2", "room:b:3"]
+    assert dict(Room("a").params) == {"house": "a", "number": 1}
+    with pytest.raises(ChannelError, match="non-default argument follows default"):
+        type(
+            "Bad",
+            (realtime.Channel,),
+            {"__annotations__": {"house": str, "number": int}, "house": "a"},
+            name="room:{house}:{number}",
+        )
+
+
+@pytest.mark.parametrize("namer", [str, "chat:{}".format])
+def test_a_name_function_shows_its_parameters(namer: Any) -> None:
+    with pytest.raises(ChannelError, match="such as a lambda"):
+        realtime.channel(name=namer)
+
+
 def test_a_class_in_a_function_sees_the_functions_names() -> None:
     class Local(pydantic.BaseModel):
         x: int
