@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from inngest_nb.errors import StepDuplicateError, StepError, StepNestedError
+from inngest_nb.errors import StepError
 from inngest_nb.jsontext import loads
 from inngest_nb.middleware import Output
 from inngest_nb.protocol import Message, RunStart
@@ -21,11 +21,12 @@ from inngest_nb.realtime.schemas import validate
 from inngest_nb.realtime.streams import at_once, is_stream, send_stream
 from inngest_nb.stephash import step_hash
 from inngest_nb.worker.barrier import current_barrier, current_branch
+from inngest_nb.worker.collisions import collides, earlier_memo
 from inngest_nb.worker.context import CurrentStep, current_execution, current_step
 from inngest_nb.worker.outcome import as_output, body_failure, failure, is_unwanted, outcome, step_error
 from inngest_nb.worker.stillness import Stillness
 from inngest_nb.worker.turns import OneByOne, Turns
-from inngest_nb.worker.usage import check_call
+from inngest_nb.worker.usage import check_call, duplicated, nested
 
 if TYPE_CHECKING:
     from inngest_nb.middleware import StepMemos
@@ -253,22 +254,20 @@ class Execution:
         check_call(step_id, self.fn_id, self.worker.loop)
         outer = current_step.get()
         if outer is not None:
-            message = f"step {step_id!r} was called inside step {outer.step_id!r} of function {self.fn_id!r}. Nested steps are not supported: call it after that step, at the top level of the function"
-            raise StepNestedError(message)
+            raise nested(step_id, outer.step_id, self.fn_id)
         branch = current_branch.get()
         if branch is not None:
             branch.meets_step()
         first = branch is not None and branch.steps == 1  # branches are entered in order, now and after a restart
         if not first and self._counts.get(step_id) and step_id in self._inflight.values():
-            message = (
-                f"two steps of function {self.fn_id!r} run at the same time with the id {step_id!r}; "
-                "which result belongs to which could not be told after a restart. Give each its own id, for example with its index"
-            )
-            raise StepDuplicateError(message)
+            raise duplicated(step_id, self.fn_id)
         repeat = self._counts.get(step_id, 0)
-        self._counts[step_id] = repeat + 1
         self._order += 1
-        return step_hash(step_id, repeat), self._order - 1
+        step = step_hash(step_id, repeat)
+        if collides(self._counts, step_id, repeat):
+            self._memos.add(step)
+        self._counts[step_id] = repeat + 1
+        return step, self._order - 1
 
     async def _recall(self, step: str) -> Any:
         """Use a memo."""
@@ -284,7 +283,8 @@ class Execution:
             return output.data
         if (error := self.start["errors"].get(step)) is not None:
             raise step_error(cast("dict[str, Any]", error))
-        return loads(self.start["memos"][step])
+        memo = self.start["memos"].get(step)
+        return loads(await earlier_memo(self.worker, self.run_id, step) if memo is None else memo)
 
     async def _new(self, step: str, memo: str, *, foreign: bool) -> Any:
         """A memo that has just been kept."""

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from inngest_nb.durations import Duration, to_milliseconds
-from inngest_nb.errors import StepInvalidError
+from inngest_nb.errors import StepDuplicateError, StepInvalidError, StepNestedError
 from inngest_nb.jsontext import dumps, is_text
 from inngest_nb.protocol import MAX_OUTPUT_BYTES
 
 
 def check_id(step_id: object, fn_id: str) -> None:
     """A step is known by a text."""
-    if not isinstance(step_id, str) or not step_id or not is_text(step_id):
-        raise StepInvalidError(f"a step id is a non-empty text, not {_short(step_id)} (function {fn_id!r})")
+    if not isinstance(step_id, str) or not is_text(step_id):
+        raise StepInvalidError(f"a step id is a text, not {_short(step_id)} (function {fn_id!r})")
 
 
 def check_call(step_id: str, fn_id: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -30,6 +30,22 @@ def check_call(step_id: str, fn_id: str, loop: asyncio.AbstractEventLoop) -> Non
             f"step {step_id!r} was called on another event loop than its function runs on; call it in the function itself, and "
             "what needs a thread or a loop of its own inside the step"
         )
+
+
+def nested(step_id: str, outer_id: str, fn_id: str) -> StepNestedError:
+    """The error of a step inside another one."""
+    return StepNestedError(
+        f"step {step_id!r} was called inside step {outer_id!r} of function {fn_id!r}. Nested steps are not supported: "
+        "call it after that step, at the top level of the function"
+    )
+
+
+def duplicated(step_id: str, fn_id: str) -> StepDuplicateError:
+    """The error of a step whose id another one has that is still running."""
+    return StepDuplicateError(
+        f"two steps of function {fn_id!r} run at the same time with the id {step_id!r}; which result belongs to which could "
+        "not be told after a restart. Give each its own id, for example with its index"
+    )
 
 
 def check_callable(given: object, where: str, form: str) -> None:
