@@ -155,7 +155,8 @@ export function channelName(name: string): string {
 
 /** Markdown as one line of plain words, for quotations. */
 export function unmarked(markdown: string): string {
-  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/^#+\s+/gm, "").replace(/\*\*|__|`/g, "").replace(/\s+/g, " ").trim();
+  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/^#+\s+/gm, "").replace(/\*\*|__|`/g, "")
+    .replace(/(?<!\w)([*_])(\S(?:[^*_\n]*\S)?)\1(?!\w)/g, "$2").replace(/\s+/g, " ").trim();
 }
 
 export function plural(n: number, one: string, many = `${one}s`): string {

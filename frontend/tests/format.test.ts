@@ -58,7 +58,7 @@ table("channelName", format.channelName, [
 
 table("unmarked", format.unmarked, [
   ["Publish this **answer**?", "Publish this answer?"], ["## Title\n\nSome `code` and [a link](https://x.y)", "Title Some code and a link"],
-  ["snake_case * 2", "snake_case * 2"],
+  ["snake_case * 2", "snake_case * 2"], ["A *run* that _waits_, 2*3*4 and a_b_c", "A run that waits, 2*3*4 and a_b_c"],
 ]);
 
 describe("middle", () => {

@@ -63,7 +63,7 @@ export function RunTable({ controller, bare = false, told = false, rows }: RunTa
 function statusOf(counts: Counts, known: boolean): Status {
   if (!known) return STATUS.loading;
   if (counts.running) return { ...STATUS.running, word: `${format.count(counts.running)} running` };
-  if (counts.asking) return { ...STATUS.waitingYou, word: `${format.count(counts.asking)} need you` };
+  if (counts.asking) return { ...STATUS.waitingYou, word: `${format.count(counts.asking)} ${format.plural(counts.asking, "needs", "need")} you` };
   return counts.all ? IDLE : { ...STATUS.unknown, word: "No runs" };
 }
 
