@@ -177,7 +177,7 @@ def checked(middleware: object, where: str) -> list[UninitializedMiddleware]:
     Raises:
         FunctionConfigInvalidError: it is something else.
     """
-    listed = middleware if isinstance(middleware, (list, tuple)) else [] if middleware is None else [middleware]
+    listed: Any = middleware if isinstance(middleware, (list, tuple)) else [] if middleware is None else [middleware]
     for item in listed:
         if not callable(item):
             raise FunctionConfigInvalidError(

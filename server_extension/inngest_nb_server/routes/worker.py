@@ -71,13 +71,12 @@ class WorkerSocket(Socket):
         messages, self._out = self._out, []
         sent, self._sent = self._sent, None
         try:
-            for frame in frames(messages, encode_frame):
-                writing: asyncio.Future[None] = self.write_message(frame)
+            writing = [self.write_message(frame) for frame in frames(messages, encode_frame)]
         except WebSocketClosedError:
             if sent is not None and not sent.done():
                 sent.cancel()
             return
-        writing.add_done_callback(lambda done: _pass_on(done, sent))
+        writing[-1].add_done_callback(lambda done: _pass_on(done, sent))
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """A list of messages; a peer that does not speak the protocol is cut off with the reason.
