@@ -138,7 +138,7 @@ def test_who_follows_a_channel_without_messages_is_told_of_no_gap_after_a_kill(
         inngest_nb.use_realtime(news, token=token, reconnect_min_ms=20, reconnect_max_ms=200),
     ]
     for _ in range(3):
-        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        until(lambda: all(hook.connection_status == "open" for hook in hooks), within_s=30)
         server.kill()
         until(lambda: all(hook.connection_status != "open" for hook in hooks))
         server.start()
@@ -157,7 +157,7 @@ def test_a_hook_that_does_not_reconnect_does_when_it_is_wanted_again(
     token = client.realtime.token_sync(channel=news, expires_in="10m")
     hooks = [inngest_nb.use_realtime(news, token=given, client=client, reconnect=False) for given in (None, token)]
     for number, changes in enumerate([[("enabled", False), ("enabled", True)], [("reconnect", True)]]):
-        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        until(lambda: all(hook.connection_status == "open" for hook in hooks), within_s=30)
         server.kill()
         until(lambda: all(hook.connection_status == "closed" for hook in hooks))
         server.start()
@@ -166,7 +166,7 @@ def test_a_hook_that_does_not_reconnect_does_when_it_is_wanted_again(
         for hook in hooks:
             for name, value in changes:
                 setattr(hook, name, value)
-        until(lambda: all(hook.connection_status == "open" for hook in hooks))
+        until(lambda: all(hook.connection_status == "open" for hook in hooks), within_s=30)
         until(lambda number=number: all(len(hook.messages.all) == number + 1 for hook in hooks))  # type: ignore[misc]
     for hook in hooks:
         assert [message.data for message in hook.messages.all] == [0, 1]
