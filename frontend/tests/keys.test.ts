@@ -190,3 +190,31 @@ describe("the focus", () => {
     expect(focused()).toBe(row);
   });
 });
+
+describe("an approval", () => {
+  const place = (root: HTMLElement): string | undefined => /\d of \d/.exec(root.querySelector(".inb-figures")?.textContent ?? "")?.[0];
+  it("goes to the next and the previous question with n and p, but not out of a field", async () => {
+    const { root } = await draw(scene("a-open"));
+    const asked: string[] = [];
+    for (const key of ["n", "n", "n", "p"]) {
+      await press(root.querySelector("button"), key);
+      asked.push(place(root) ?? "");
+    }
+    expect(asked).toEqual(["2 of 3", "3 of 3", "1 of 3", "3 of 3"]);
+    button(root, "Give a reason…").click();
+    await settle();
+    await press(root.querySelector("input"), "n");
+    expect(place(root)).toBe("3 of 3");
+  });
+  it.each([[301_000, ""], [299_000, "5 minutes"], [59_000, "1 minute"], [9000, "10 seconds"]])(
+    "announces the question, and with %d ms left that it hurries", async (left, words) => {
+      const plain = scene("a-plain");
+      const { root: early } = await draw(plain);
+      const clock = early.querySelector<HTMLElement>(".inb-deadline")!;
+      expect([clock.getAttribute("role"), clock.getAttribute("aria-live")]).toEqual(["timer", "off"]);
+      const deadline = Date.parse(clock.title);
+      const { root } = await draw({ ...plain, recording: { ...plain.recording, now: deadline - left } });
+      const said = [...root.querySelectorAll("[aria-live=polite]")].map((each) => each.textContent).join("");
+      expect(said).toBe(`Question: Confirm to proceed?${words && `. Less than ${words} left`}`);
+    });
+});

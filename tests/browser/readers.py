@@ -1,4 +1,4 @@
-"""A server extension for tests: how many subscriptions the hub of this server has, by channel."""
+"""A server extension for tests: how many subscriptions the hub of this server has, and an engine that is stopped for a while."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ class ReadersHandler(APIHandler):
         self.finish({name: log.readers for name, log in logs.items() if log.readers})
 
 
+class EngineHandler(APIHandler):
+    """Stops the engine of this server, and starts it again: meanwhile it is as between the server's start and its own."""
+
+    auth_resource = "inngest"
+
+    @web.authenticated
+    async def post(self) -> None:
+        """{"run": whether it shall run}."""
+        host = self.settings["inngest_host"]
+        asked = self.get_json_body() or {}
+        await (host.start([]) if asked.get("run") else host.stop())
+        self.finish({})
+
+
 def _load_jupyter_server_extension(app: Any) -> None:
-    url = url_path_join(app.web_app.settings["base_url"], "inngest-tests/readers")
-    app.web_app.add_handlers(".*$", [(url, ReadersHandler)])
+    base = app.web_app.settings["base_url"]
+    routes = {"readers": ReadersHandler, "engine": EngineHandler}
+    app.web_app.add_handlers(".*$", [(url_path_join(base, "inngest-tests", name), one) for name, one in routes.items()])

@@ -16,7 +16,7 @@ from tests.support.jupyter import TOKEN, JupyterServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.kernel]
 
-EXTENSION = "--ServerApp.jpserver_extensions={'inngest_nb_server': True}"
+EXTENSION = "--ServerApp.jpserver_extensions={'inngest_nb_server': True, 'tests.browser.readers': True}"
 
 
 @pytest.fixture
@@ -51,6 +51,22 @@ def test_an_engine_that_cannot_have_its_journal_says_who_has_it(server: JupyterS
     expect(page.locator(".health")).to_contain_text("Engine in trouble")
     expect(page.locator("main")).to_contain_text("Nothing is known of this engine yet")
     lock.release()
+
+
+def test_an_engine_that_is_starting_is_waited_for(server: JupyterServer, page: Page) -> None:
+    server.start()
+    server.request("inngest/api/events", {"name": "page/before", "data": {}})
+    server.request("inngest-tests/engine", {"run": False})
+    visit(page, server)
+    expect(page.locator("main .inb-note")).to_contain_text("The engine is starting.", timeout=LIMIT_MS)
+    expect(page.locator(".health")).to_contain_text("Engine is starting")
+    expect(page.locator("aside")).to_be_empty()  # nothing is known of questions
+    server.request("inngest-tests/engine", {"run": True})
+    expect(page.locator(".health")).to_contain_text("Engine healthy", timeout=LIMIT_MS)
+    expect(page.locator("main .inb-note", has_text="starting")).to_have_count(0)
+    page.locator(".rail a[href='#/events']").click()
+    expect(page.locator("main td", has_text="page/before")).to_be_visible(timeout=LIMIT_MS)
+    expect(page.locator(".inb-page")).to_have_attribute("data-inb-connection", "live", timeout=LIMIT_MS)
 
 
 def test_an_empty_engine_says_what_to_do(server: JupyterServer, page: Page) -> None:
