@@ -1,4 +1,4 @@
-"""Keeps displayed snapshots up to date: at most once a second while something changes, and at the end.
+"""Keeps displayed snapshots up to date: a second after a change, more rarely while it goes on, and at the end.
 
 A snapshot is replaced in place by its display id, from a thread, so that a saved notebook holds the last state even
 where no page was open. After each cell what is due is done at once, because a headless notebook may end with it.
@@ -16,6 +16,8 @@ from typing import Any, Protocol
 __all__ = ["EVERY_S", "Events", "Refresher"]
 
 EVERY_S = 1.0
+#: While something goes on changing a page has the live view, and putting a snapshot behind it interrupts what it draws.
+_MOST_PAUSES = 4
 _PAUSE_FACTOR = 20
 _log = logging.getLogger(__name__)
 
@@ -63,12 +65,15 @@ class Refresher:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        pause = self._every_s
         while not self._stopped.is_set():
             self._changed.wait()
             begun = time.monotonic()
             self._once()
             # A long text takes long to draw; the user's own code comes first.
-            self._stopped.wait(max(self._every_s, _PAUSE_FACTOR * (time.monotonic() - begun)))
+            self._stopped.wait(max(pause, _PAUSE_FACTOR * (time.monotonic() - begun)))
+            goes_on = self._changed.is_set()
+            pause = min(2 * pause, _MOST_PAUSES * self._every_s) if goes_on else self._every_s
 
     def _after_cell(self, *_: Any) -> None:
         self._changed.set()

@@ -27,7 +27,7 @@ def answered(lab: JupyterServer, open_notebook: Open) -> Path:
     notebook.ask()
     notebook.button("Approve").click()
     notebook.wait_for_status("timeline", "completed")
-    # The snapshots catch up within a second; the file holds what the page then has.
+    # The snapshots catch up within a few seconds; the file holds what the page then has.
     notebook.until_true(lambda: is_final(snapshots(notebook)))
     live = notebook.page.locator(".jp-Cell").nth(START)
     assert live.locator(".inb-live:visible").count() == 3

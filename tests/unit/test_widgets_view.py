@@ -259,6 +259,27 @@ def test_refreshing_is_never_faster_than_allowed() -> None:
     assert min(b - a for a, b in itertools.pairwise(times)) >= 0.05
 
 
+def test_what_goes_on_changing_is_refreshed_more_and_more_rarely() -> None:
+    times: list[float] = []
+    refreshed = threading.Semaphore(0)
+
+    def refresh() -> bool:
+        times.append(time.monotonic())
+        refreshed.release()
+        return False
+
+    refresher = Refresher(refresh, None, every_s=0.1)
+    refresher.changed()
+    for _ in range(4):
+        assert refreshed.acquire(timeout=10)
+        refresher.changed()  # it goes on
+    assert refreshed.acquire(timeout=10)
+    pauses = [b - a for a, b in itertools.pairwise(times)]
+    assert [pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4, 0.4), strict=True)] == [True] * 4
+    refresher.stop()
+    assert refresher.join(10)
+
+
 def test_without_the_built_front_end_the_page_says_how_to_build_it(tmp_path: Path) -> None:
     module, style = assets(tmp_path)
     assert isinstance(module, str)
