@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -114,6 +115,11 @@ def test_nothing_moves_for_those_who_prefer_that(page: Page) -> None:
     assert page.evaluate(MOVING) == []
 
 
+def _number(words: str) -> float:
+    found = re.match(r"([\d.,]+)\s*(k?)", words)
+    return float(found[1].replace(",", "")) * (1000 if found[2] else 1) if found else 0
+
+
 def test_a_reader_leaves_the_tail_of_a_fast_stream_and_comes_back(page: Page) -> None:
     page.goto(f"{(FRONT_END / 'gallery' / 'index.html').as_uri()}?bench=stream&count=200000&frame=40")
     box = page.locator(".inb-scroll.over")
@@ -121,9 +127,13 @@ def test_a_reader_leaves_the_tail_of_a_fast_stream_and_comes_back(page: Page) ->
     box.wait_for(timeout=60_000)
     page.wait_for_function("() => document.querySelector('.inb-scroll').scrollHeight > 3000")
     assert box.evaluate(at) < 40  # followed so far
+    shown = "() => Number(document.querySelector('[data-inb-tokens]').dataset.inbTokens)"
+    before = page.evaluate(shown)
     box.hover()
     page.mouse.wheel(0, -600)
     page.locator(".inb-jump").wait_for(timeout=10_000)
+    below = page.locator(".inb-jump").inner_text()
+    assert _number(below) <= page.evaluate(shown) - before, below  # only what came since
     place = box.evaluate("box => box.scrollTop")
     page.wait_for_function("at => document.querySelector('.inb-scroll').scrollHeight > at", arg=place + 3000)
     assert box.evaluate("box => box.scrollTop") == place  # nobody pulls the reader down

@@ -20,6 +20,8 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
   const content = useRef<HTMLDivElement>(null);
   const programmatic = useRef(-1);
   const moved = useRef(false);
+  const shown = useRef(tokens);
+  shown.current = tokens;
   const [left, setLeft] = useState<number | null>(null);
   const toTail = (): void => {
     const box = ref.current;
@@ -34,7 +36,7 @@ export function FollowTail({ tokens, children }: FollowProps): JSX.Element {
     moved.current = false;
     if (box.scrollTop === programmatic.current) return false;
     const atTail = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
-    setLeft((before) => (atTail ? null : before ?? tokens));
+    setLeft((before) => (atTail ? null : before ?? shown.current));
     return !atTail;
   };
   // Asked right after a change, the browser would lay out the whole text once more; here it just has.
