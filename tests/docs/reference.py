@@ -31,7 +31,7 @@ from inngest_nb.types import SendEventsResult
 from inngest_nb.worker import steps, steps_sync
 from inngest_nb.worker.approval import Decision
 from inngest_nb.worker.barrier import Group, GroupSync, ParallelMode
-from tests.docs import signatures
+from tests.docs import figures, signatures
 from tests.docs.pages import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
@@ -52,7 +52,7 @@ DTYPES = {
 
 def pages() -> list[Path]:
     """The pages that have generated parts."""
-    return [page for page in sorted(FOLDER.glob("*.md")) if _MARKED.search(page.read_text())]
+    return [page for page in sorted((ROOT / "docs").rglob("*.md")) if _MARKED.search(page.read_text())]
 
 
 def rendered(page: Path) -> str:
@@ -227,6 +227,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "journal": lambda: _schema("engine/journal"),
     "messages": lambda: _schema("hub"),
     "operations": _operations,
+    "pixels": figures.pixels,
 }
 
 if __name__ == "__main__":
