@@ -97,6 +97,7 @@ class Lifecycle:
         self._hub, self._clock = hub, clock
         self.first_id = ""  # ids from here on are of this engine
         self.retold: set[str] = set()  # runs of an earlier engine whose logs have been completed
+        self._settled_again: set[tuple[str, str]] = set()  # steps of its runs whose publishes this engine has settled
         self.runs = hub.feed(RUNS_CHANNEL)
 
     def run_changed(self, run: Run, function: Function | None) -> None:
@@ -136,27 +137,35 @@ class Lifecycle:
 
     def settle(
         self, run: Run, step_id: str, *, kind: str, step_hash: str, attempt: int, reason: str | None = None
-    ) -> None:
-        """Commit or roll back what a step has published since it began."""
+    ) -> bool:
+        """Commit or roll back what a step has published since it began; returns whether there was anything."""
         channels = run.unsettled.pop(step_id, None)
         if not channels:
-            return
+            return False
         body = dense({"run_id": run.id, "step_id": step_id, "hash": step_hash, "attempt": attempt, "reason": reason})
+        self._say_settled(kind, body, run.fn_id, sorted(channels))
+        return True
+
+    def _say_settled(self, kind: str, body: dict[str, Any], fn_id: str, channels: list[str]) -> None:
+        about = (body["run_id"], fn_id, body["step_id"], body["attempt"], self._clock.now())
         data = orjson.dumps(body).decode()
-        for channel in (*sorted(channels), run.id):
-            self._hub.publish(
-                Publish(channel, STEP_TOPIC, data, kind, run.id, run.fn_id, step_id, attempt, self._clock.now())
-            )
+        for channel in (*channels, body["run_id"]):
+            self._hub.publish(Publish(channel, STEP_TOPIC, data, kind, *about))
 
     def roll_back_lost(self, run: Run, reason: str) -> None:
         """A worker vanished in the middle of steps: what they published is void."""
         for step_id in list(run.unsettled):
             self.settle(run, step_id, kind="rollback", step_hash="", attempt=0, reason=reason)
 
-    def recall_unsettled(self, run: Run, rows: list[StepRow]) -> None:
-        """After a restart: learn from the message log which publishes were left hanging; commit what had completed."""
-        for channel, step_id, last_at in self._hub.unsettled_of_run(run.id):
-            run.unsettled.setdefault(step_id, set()).add(channel)
-            for row in rows:
-                if row.step_id == step_id and row.status == "completed" and last_at <= (row.ended_at or 0):
-                    self.settle(run, step_id, kind="commit", step_hash=row.hash, attempt=row.attempt)
+    def settle_again(self, owed: dict[str, Any]) -> None:
+        """At start: the engine before this one kept the end of an attempt; whether it told what becomes of its publishes, its log knows."""
+        body = owed["settled"]
+        if not self._hub.is_settled(body["run_id"], body["hash"], body["attempt"]):
+            self._settled_again.add((body["run_id"], body["step_id"]))
+            self._say_settled(owed["kind"], body, owed["fn_id"], owed["channels"])
+
+    def recall_unsettled(self, run: Run) -> None:
+        """After a restart: learn from the message log which publishes were left hanging by attempts that have not ended."""
+        for channel, step_id in self._hub.unsettled_of_run(run.id):
+            if (run.id, step_id) not in self._settled_again:
+                run.unsettled.setdefault(step_id, set()).add(channel)

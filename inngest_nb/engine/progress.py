@@ -66,6 +66,8 @@ class Progress:
         report = (row.hash, row.attempt)
         run.keeping.add(report)
         streamed = run.unsettled.pop(row.step_id, None)  # the attempt has ended: losing its worker voids nothing now
+        if streamed:
+            beside.append(_owed(run, row, sorted(streamed)))
         # What it streamed is settled before the body goes on: a step of the same id may stream next.
         ack, peer = None if streamed else _ack(run, row), run.peer
 
@@ -285,10 +287,28 @@ class Progress:
             run.peer.send(message)
 
     def _settle(self, run: Run, row: StepRow, kind: str, reason: str | None = None) -> None:
-        if run.unsettled:
-            self._core.lifecycle.settle(
-                run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason
-            )
+        settle = self._core.lifecycle.settle
+        if run.unsettled and settle(
+            run, row.step_id, kind=kind, step_hash=row.hash, attempt=row.attempt, reason=reason
+        ):
+            self.strike_when_written(_owed_key(run, row))
+
+    def strike_when_written(self, key: str) -> None:
+        """What was told is on disk soon: then it is owed no more."""
+        struck: Write = (SQL.end_outbox, (key,))
+        self._core.hub.written().add_done_callback(lambda _: self._core.journal.keep([struck]))
+
+
+def _owed_key(run: Run, row: StepRow) -> str:
+    return f"{run.id}:{row.hash}:{row.attempt}"
+
+
+def _owed(run: Run, row: StepRow, channels: list[str]) -> Write:
+    """Kept with the end of an attempt: its publishes are to be committed or rolled back, even if the engine dies before that."""
+    body = {"run_id": run.id, "step_id": row.step_id, "hash": row.hash, "attempt": row.attempt}
+    kind = "commit" if row.status == "completed" else "rollback"
+    owed = {"settled": body, "kind": kind, "fn_id": run.fn_id, "channels": channels}
+    return (SQL.add_outbox, (_owed_key(run, row), orjson.dumps(owed).decode()))
 
 
 def _saved(run: Run, row: StepRow) -> Message:

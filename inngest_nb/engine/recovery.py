@@ -48,7 +48,10 @@ def take_up(core: Core) -> None:
         core.timers.add(Due(expires_at - back, "wait_for_event", run_id, sys.intern(step_hash)))
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
-        if "ended" not in message:
+        if "settled" in message:
+            core.lifecycle.settle_again(message)
+            core.progress.strike_when_written(key)
+        elif "ended" not in message:
             core.spawn(core.progress.deliver(key, message, message["run_id"], message["fn_id"], message["step_id"]))
         elif (run := core.journal.run(message["ended"])) is not None:
             core.spawn(core.progress.tell_end(run))

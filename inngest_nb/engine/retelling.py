@@ -11,7 +11,7 @@ from inngest_nb.engine.records import Run, StepRow
 def retell(core: Core, run: Run, rows: list[StepRow]) -> None:
     """Tell what is missing about the steps of a run that was read from the journal, and settle what they have streamed."""
     tell_lost_steps(core, run, rows)
-    core.lifecycle.recall_unsettled(run, rows)
+    core.lifecycle.recall_unsettled(run)
 
 
 def tell_lost_steps(core: Core, run: Run, rows: list[StepRow]) -> None:

@@ -220,10 +220,14 @@ class Hub:
         """Names of the channels whose log has the end of a run already."""
         return {name for (name,) in self._reader.execute(_SQL.told_the_end_of, (run_id,))}
 
-    def unsettled_of_run(self, run_id: str) -> list[tuple[str, str, int]]:
-        """(channel, step id, time of the last one) of a run's publishes that were neither rolled back nor committed."""
-        rows = self._reader.execute(_SQL.unsettled_of_run, (run_id,)).fetchall()
-        return [(channel, step_id, last_at) for channel, step_id, _, _, last_at in rows]
+    def unsettled_of_run(self, run_id: str) -> list[tuple[str, str]]:
+        """(channel, step id) of a run's publishes that were neither rolled back nor committed."""
+        return [(row[0], row[1]) for row in self._reader.execute(_SQL.unsettled_of_run, (run_id,))]
+
+    def is_settled(self, run_id: str, step_hash: str, attempt: int) -> bool:
+        """Whether the log of a run says what became of the publishes of an attempt."""
+        log = self.log(run_id)
+        return self._reader.execute(_SQL.is_settled, (log.id, attempt, step_hash)).fetchone() is not None
 
     # -- subscribing ---------------------------------------------------------------------------
 

@@ -40,11 +40,13 @@ WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind = 'run' AND json_extract(m.da
 
 -- unsettled_of_run: channels and steps whose publishes were neither rolled back nor committed
 SELECT c.name, m.step_id, max(CASE WHEN m.kind = 'data' THEN m."offset" END) AS last_data,
-       max(CASE WHEN m.kind <> 'data' THEN m."offset" END) AS settled,
-       max(CASE WHEN m.kind = 'data' THEN m.created_at END) AS last_at
+       max(CASE WHEN m.kind <> 'data' THEN m."offset" END) AS settled
 FROM messages m JOIN channels c ON c.id = m.channel_id
 WHERE m.run_id = ? AND m.kind <> 'step' AND m.kind IN ('data', 'rollback', 'commit') AND m.step_id IS NOT NULL AND m.key IS NULL
 GROUP BY c.name, m.step_id HAVING last_data IS NOT NULL AND (settled IS NULL OR settled < last_data);
+
+-- is_settled: whether the log of a run says what became of an attempt's publishes
+SELECT 1 FROM messages WHERE channel_id = ? AND kind IN ('commit', 'rollback') AND attempt = ? AND json_extract(data, '$.hash') = ?;
 
 -- has_key: is a durable publish in the log
 SELECT 1 FROM messages WHERE key = ?;

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from inngest_nb.engine.engine import Engine
+from inngest_nb.engine.progress import Progress
 from inngest_nb.protocol import Message
 from inngest_nb.stephash import step_hash
 from tests.engine.peer import Engines, ScriptedPeer, function, log_of, until
 
 GO = {"name": "app/go", "data": {}}
+_HOUR_US = 3600 * 1_000_000
 DURABLE = {"channel": "chat", "topic": "result", "data": '{"total":3}'}
 
 
@@ -263,3 +265,59 @@ async def test_a_body_that_ends_before_the_engine_hears_of_its_last_commit_loses
         "queued", "running", "completed", "completed",
     ]  # fmt: skip
     assert [message["kind"] for message in log_of(engine, run["run_id"])] == ["run", "run", "step", "run"]
+
+
+# -- what an engine that died had not settled ----------------------------------------------------
+
+
+async def _dies_before_settling(engines: Engines, monkeypatch: pytest.MonkeyPatch, *, ends: bool) -> Engine:
+    """A step has streamed, the clock is set back by an hour, the step ends or not, and the engine dies; another one takes over."""
+    engine = await engines.start()
+    peer, run = await _started(engine)
+    said = {"run_id": run["run_id"], "step_id": "gen", "attempt": 0, "created_at": engine.core.clock.now() + _HOUR_US}
+    peer.say({"op": "publish", "channel": "chat", "topic": "t", "data": '"a text"', **said})
+    await engine.core.hub.written()
+    if ends:
+        with monkeypatch.context() as dead:
+            dead.setattr(Progress, "_settle", lambda *about, **more: None)
+            peer.step_done(run, "gen", output="1")
+            await peer.hear("step.saved")
+    await engines.stop(engine)
+    engine = await engines.start()
+    assert (await ScriptedPeer(engine, function()).started())["run_id"] == run["run_id"]
+    await delivered(engine)
+    return engine
+
+
+@pytest.mark.parametrize(("ends", "fate"), [(True, "commit"), (False, "rollback")])
+async def test_what_was_streamed_stands_if_its_step_has_ended_whatever_the_clock_says(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, *, ends: bool, fate: str
+) -> None:
+    engine = await _dies_before_settling(engines, monkeypatch, ends=ends)
+    assert await kinds(engine, "chat") == ["data", fate]
+    engine = await engines.restart(engine)
+    await ScriptedPeer(engine, function()).started()
+    assert await kinds(engine, "chat") == ["data", fate], "once"
+
+
+async def test_what_a_later_step_of_the_same_id_streamed_is_not_taken_for_that_of_the_first(
+    engines: Engines, data_dir: Path
+) -> None:
+    engine = await engines.start()
+    peer, run = await _started(engine)
+    publish(peer, run, '"whole"', step_id="gen")
+    peer.step_done(run, "gen", output="1")
+    await peer.hear("step.saved")
+    await delivered(engine)
+    publish(peer, run, '"half"', step_id="gen")
+    await engine.core.hub.written()
+    await engines.stop(engine)
+    body = {"run_id": run["run_id"], "step_id": "gen", "hash": step_hash("gen"), "attempt": 0}
+    owed = {"settled": body, "kind": "commit", "fn_id": "app-fn", "channels": ["chat"]}
+    with closing(sqlite3.connect(data_dir / "journal.db")) as journal, journal:  # as if it had not been struck off
+        row = (f"{run['run_id']}:{step_hash('gen')}:0", json.dumps(owed))
+        journal.execute("INSERT INTO outbox (key, message) VALUES (?, ?)", row)
+    engine = await engines.start()
+    await ScriptedPeer(engine, function()).started()
+    await delivered(engine)
+    assert await kinds(engine, "chat") == ["data", "commit", "data", "rollback"]

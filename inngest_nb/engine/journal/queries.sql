@@ -105,7 +105,7 @@ UPDATE waits SET expires_at = expires_at - ?1 WHERE resolved_at IS NULL AND crea
 UPDATE runs SET wake_at = wake_at - ?1 WHERE ended_at IS NULL AND attempt > 0 AND wake_at IS NOT NULL
   AND (SELECT value FROM meta WHERE key = 'clock') IS ?2;
 
--- add_outbox: a durable publish or the end of a run, until the message log has it
+-- add_outbox: a durable publish, the end of a run, or that of a step that streamed, until the message log has it
 INSERT OR REPLACE INTO outbox (key, message) VALUES (?, ?);
 
 -- end_outbox: the message log has it

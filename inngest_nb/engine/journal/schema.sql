@@ -107,7 +107,7 @@ CREATE TABLE waits (
 ) WITHOUT ROWID;
 CREATE INDEX waits_open ON waits(run_id) WHERE resolved_at IS NULL;
 
-CREATE TABLE outbox (               -- durable publishes and ends of runs that the message log has not confirmed yet
+CREATE TABLE outbox (               -- durable publishes, ends of runs and of streaming steps that the message log has not confirmed yet
   key TEXT PRIMARY KEY,             -- "{run_id}:{hash}"
   message TEXT NOT NULL
 ) WITHOUT ROWID;
