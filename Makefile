@@ -19,6 +19,7 @@ TEST_READY := .venv/.test-ready
 PEERS_READY := .venv-peers/.ready
 
 TESTS ?= tests
+WORKERS ?= 2
 TEST_ARGS ?=
 LAB_ARGS ?=
 BENCH_ARGS ?=
@@ -36,7 +37,7 @@ lab: $(LAB_READY) ## JupyterLab with the quickstart notebook (LAB_ARGS=... is pa
 install: $(TEST_READY) ## everything that the other targets need
 
 .PHONY: test
-test: check test-frontend test-python ## all checks and tests (TESTS=path and TEST_ARGS=... are passed to pytest)
+test: check test-frontend test-python ## all checks and tests (TESTS=path, TEST_ARGS=... and WORKERS=processes are for pytest)
 
 .PHONY: check
 check: $(TEST_READY) frontend/node_modules/.package-lock.json ## style and types
@@ -52,7 +53,7 @@ test-frontend: $(TEST_READY) frontend/node_modules/.package-lock.json ## the fro
 
 .PHONY: test-python
 test-python: $(TEST_READY) tests/clients/js/node_modules/.package-lock.json ## pytest alone
-	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest $(TESTS) $(TEST_ARGS)
+	CHROMIUM="$$($(BIN)/python -m tests.support.chromium)" $(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS) $(TEST_ARGS)
 
 .PHONY: chaos
 chaos: $(TEST_READY) ## random programs and deaths, fresh ones until it is stopped; prints how to repeat what fails

@@ -281,6 +281,8 @@ def test_a_run_goes_on_in_the_next_process_life(client: inngest_nb.Inngest, tmp_
 
 
 def test_closing_leaves_no_thread_behind(client: inngest_nb.Inngest) -> None:
+    before = set(threading.enumerate())
+
     @client.create_function(fn_id="fn", trigger=GO)
     def fn(ctx: inngest_nb.ContextSync) -> int:
         return ctx.step.run("one", lambda: 1)
@@ -288,7 +290,7 @@ def test_closing_leaves_no_thread_behind(client: inngest_nb.Inngest) -> None:
     assert fn.start().result(LIMIT_S) == 1
     links.close_links()
     check = deadline()
-    while [thread for thread in threading.enumerate() if thread.name.startswith("inngest-nb")]:
+    while [thread for thread in threading.enumerate() if thread.name.startswith("inngest-nb") and thread not in before]:
         check()
 
 

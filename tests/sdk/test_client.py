@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import inngest_nb as inngest
+from inngest_nb.errors import EventInvalidError
 from inngest_nb.testing import TestEngine, trigger
 
 GO = inngest.Event(name="app/go")
@@ -66,7 +67,7 @@ def test_the_logger_can_be_replaced_and_is_silent_in_replays(
 async def test_send_takes_one_event_or_several(client: inngest.Inngest, engine: TestEngine) -> None:
     assert len(await client.send(GO)) == 1
     assert len(set(client.send_sync([GO, GO]))) == 2
-    with pytest.raises(TypeError, match="Event objects"):
+    with pytest.raises(EventInvalidError, match="an Event can be sent"):
         await client.send({"name": "app/go"})  # type: ignore[arg-type]
 
 
