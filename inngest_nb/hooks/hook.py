@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Enum, Float, HasTraits, Instance, Int, Unicode
+from traitlets import Bool, Enum, Instance
 
 from inngest_nb.errors import ChannelError, InngestError, LinkError
 from inngest_nb.hooks.callbacks import Callbacks
 from inngest_nb.hooks.connection import Connection, ConnectionEvent, after, shown
 from inngest_nb.hooks.home import Home
+from inngest_nb.hooks.options import Options
 from inngest_nb.hooks.state import TERMINAL, HookState, Messages, flush, receive
 from inngest_nb.links import current_link
 from inngest_nb.realtime.backoff import Backoff
@@ -37,27 +38,9 @@ _RECONNECTING = ("token", "api_base_url", "validate", "reconnect", "reconnect_mi
 _SHOWING = ("visible", "pause_on_hidden", "auto_close_on_terminal", "buffer_interval")
 
 
-class Realtime(HasTraits):
+class Realtime(Options):
     """What `use_realtime` returns: options that may be set, and attributes to read and `observe`."""
 
-    # Options.
-    channel = AnyTrait(None, allow_none=True)
-    topics = AnyTrait(None, allow_none=True)
-    token = AnyTrait(None, allow_none=True)
-    key = Unicode(None, allow_none=True)
-    enabled = Bool(True)
-    validate = Bool(True)
-    history_limit = Int(100, allow_none=True)
-    buffer_interval = Float(0, min=0)
-    api_base_url = Unicode(None, allow_none=True)
-    reconnect = Bool(True)
-    reconnect_min_ms = Float(250, min=0)
-    reconnect_max_ms = Float(5000, min=0)
-    pause_on_hidden = Bool(True)
-    auto_close_on_terminal = Bool(True)
-    visible = Bool(True)
-
-    # Attributes.
     connection_status = Enum(["idle", "connecting", "open", "paused", "closed", "error"], "idle", read_only=True)
     run_status = Enum(["unknown", "running", "completed", "failed", "cancelled"], "unknown", read_only=True)
     is_paused = Bool(False, read_only=True)

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 import inngest_nb
 from inngest_nb import realtime
@@ -110,6 +111,16 @@ async def test_an_on_error_that_fails_or_is_async_stops_nothing(
         await reached(lambda: all(len(hook.messages.all) == 2 for hook in hooks) and told == ["a", "b"])
     assert [hook.connection_status for hook in hooks] == ["open", "open"]
     assert "on_error of use_realtime failed" in caplog.text
+
+
+async def test_an_option_that_is_none_is_refused_with_the_one_that_is_meant(client: inngest_nb.Inngest) -> None:
+    hook: Any = inngest_nb.use_realtime(news)
+    with pytest.raises(AttributeError, match="has no option 'bufferInterval'; did you mean 'buffer_interval'"):
+        hook.bufferInterval = 100
+    hook.buffer_interval = 100
+    with pytest.raises(TraitError, match="read-only"):
+        hook.connection_status = "open"
+    hook.close()
 
 
 @pytest.mark.parametrize("wrong", [{"on_message": "print"}, {"on_error": 5}])
