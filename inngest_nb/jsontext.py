@@ -73,7 +73,7 @@ def _first_fault(value: object, path: str, seen: tuple[int, ...]) -> str | None:
         if type(value).__module__ == "builtins"
         else f"{type(value).__module__}.{type(value).__qualname__}"
     )
-    return f"{path} is a {kind}, which is not JSON"
+    return f"{path} is of type {kind}, which is not JSON"
 
 
 def _fault_in_dict(value: dict[Any, Any], path: str, seen: tuple[int, ...]) -> str | None:

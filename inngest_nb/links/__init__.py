@@ -86,8 +86,8 @@ def _server_link(*, required: bool) -> Link | None:
 
 
 def _embedded_link(data_dir: str | Path | None, retention: Retention | None) -> Link:
-    path = data_dir if data_dir is not None else DEFAULT_DATA_DIR
-    key = MEMORY if str(path) == MEMORY else f"embedded {Path(path).resolve()}"
+    path = DEFAULT_DATA_DIR if data_dir is None else MEMORY if str(data_dir) == MEMORY else Path(data_dir).expanduser()
+    key = MEMORY if path == MEMORY else f"embedded {Path(path).resolve()}"
     link = _links.get(key)
     if link is None:
         from inngest_nb.links.embedded import EmbeddedLink  # brings the engine, which only this link needs
@@ -112,7 +112,11 @@ def official_link(app_id: str, settings: CloudSettings, data_dir: str | Path | N
                 raise LinkError(
                     f'engine="inngest" runs functions through Inngest\'s SDK, which is not installed ({exc}): pip install "inngest-nb[inngest]"'
                 ) from exc
-            path = Path(DEFAULT_DATA_DIR if data_dir is None or str(data_dir) == MEMORY else data_dir).resolve()
+            path = (
+                Path(DEFAULT_DATA_DIR if data_dir is None or str(data_dir) == MEMORY else data_dir)
+                .expanduser()
+                .resolve()
+            )
             link = _links[key] = OfficialLink(app_id, settings, data_dir=path, serializer=serializer, label=label())
         return link
 

@@ -318,3 +318,11 @@ def test_memory_keeps_nothing() -> None:
     assert folder.exists()
     links.close_links()
     assert not folder.exists()
+
+
+def test_a_data_dir_in_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for data_dir in ("~/runs", tmp_path / "home" / "runs"):
+        home = inngest_nb.Inngest(app_id="app", engine="embedded", data_dir=data_dir)
+        assert home._link().data_dir == (tmp_path / "home" / "runs").resolve()
+    links.close_links()

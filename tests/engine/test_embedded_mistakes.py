@@ -42,7 +42,7 @@ STEPS: list[tuple[Body, str, str]] = [
     (lambda ctx: ctx.step.run("caf\udce9", fetch), "step_invalid", "a step id is a text, not 'caf\\udce9'"),
     (lambda ctx: ctx.step.run("a", give, {"b": ctx.step.run("b", fetch)}), "output_unserializable", "Write await before what gives it"),
     (lambda ctx: ctx.step.run("a", give, Model()), "output_unserializable", "Model, which is not JSON. Return plain JSON values, or name the type with output_type=…"),
-    (lambda ctx: ctx.step.run("a", pieces), "output_unserializable", "'a' returned unserializable data: $ is a async_generator"),
+    (lambda ctx: ctx.step.run("a", pieces), "output_unserializable", "'a' returned unserializable data: $ is of type async_generator"),
     (lambda ctx: ctx.step.run("a", ctx.step.run, "b", fetch), "step_nested", "step 'b' was called inside step 'a'"),
     (lambda ctx: asyncio.gather(ctx.step.run("a", fetch), ctx.step.run("a", fetch)), "step_duplicate", "Give each its own id"),
     (lambda ctx: ctx.step.sleep("a", "soon"), "step_invalid", "the duration of step 'a' must be a duration, not 'soon'; write a timedelta, whole milliseconds, or a text such as"),

@@ -87,7 +87,7 @@ def test_accepts_what_the_server_accepts(case: dict[str, Any]) -> None:
         ({"name": "a", "data": [1]}, "the data of the event ('a') must be an object, not a list"),
         (
             {"name": "a", "data": {"x": {1, 2}}},
-            "the event ('a') must be JSON: $.data.x is a set, which is not JSON",
+            "the event ('a') must be JSON: $.data.x is of type set, which is not JSON",
         ),
         ({"name": "a", "data": {"x": float("nan")}}, "$.data.x is nan, which JSON cannot hold"),
         (
