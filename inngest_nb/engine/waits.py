@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from inngest_nb.expressions import Bound, WaitIndex, bind
 from inngest_nb.expressions.wait_index import Terms, terms_of
 
 WaitId = tuple[str, str]  # run id, step hash
+_log = logging.getLogger("inngest_nb")
 
 
 class OpenWait(NamedTuple):
@@ -116,8 +118,18 @@ class Waits:
 
     def _matched(self, event: StoredEvent) -> list[OpenWait]:
         view = event.as_object()
-        candidates = (self._condition(wait) for wait in self._index.candidates(view))
-        return [wait for wait in candidates if _matches(wait.bound, view)]
+        candidates = (self._matched_by(wait, view) for wait in self._index.candidates(view))
+        return [wait for wait in candidates if wait is not None]
+
+    def _matched_by(self, kept: _Kept, event: dict[str, Any]) -> OpenWait | None:
+        try:
+            wait = self._condition(kept)
+            return wait if _matches(wait.bound, event) else None
+        except (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, ExpressionError):
+            _log.exception(
+                "wait %s of run %s is passed over", kept.hash, kept.run_id
+            )  # the others, and the event, must not suffer
+            return None
 
     def _condition(self, wait: _Kept) -> OpenWait:
         return OpenWait(wait.id, wait.event_name, wait.bound if wait.in_memory else self._load(wait.id))

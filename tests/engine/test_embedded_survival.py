@@ -11,6 +11,7 @@ import pytest
 
 import inngest_nb
 from inngest_nb.engine.waiting import Waiting
+from inngest_nb.engine.waits import Waits
 from tests.engine.embedded import GO, LIMIT_S, failure_of
 from tests.support.waiting import until
 
@@ -205,3 +206,32 @@ def test_a_wait_that_cannot_be_ended_does_not_hold_up_the_others(
     until(lambda: bool(spoiled))
     others = [run for run in runs if run.id not in spoiled]
     assert [run.result(LIMIT_S) for run in others] == ["app/answer", "app/answer"]
+
+
+def test_a_wait_whose_condition_cannot_be_had_does_not_keep_its_event_from_the_others(
+    client: inngest_nb.Inngest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    condition, spoiled = Waits._condition, set[str]()
+
+    def faulty(self: Waits, kept: Any) -> Any:
+        if kept.run_id in spoiled:
+            raise TypeError("a fault of ours")
+        return condition(self, kept)
+
+    @client.create_function(fn_id="fn", trigger=GO)
+    async def fn(ctx: inngest_nb.Context) -> str | None:
+        event = await ctx.step.wait_for_event(
+            "answer", event="app/answer", timeout="1h", if_exp="async.data.ok == true"
+        )
+        return None if event is None else event.name
+
+    runs = [fn.start() for _ in range(3)]
+    until(lambda: all(run.status == "waiting" for run in runs))
+    spoiled.add(runs[0].id)
+    monkeypatch.setattr(Waits, "_condition", faulty)
+    assert client.send_sync(inngest_nb.Event(name="app/answer", data={"ok": True}))
+    assert [run.result(LIMIT_S) for run in runs[1:]] == ["app/answer", "app/answer"]
+    assert f"of run {runs[0].id} is passed over" in caplog.text
+    spoiled.clear()
+    client.send_sync(inngest_nb.Event(name="app/answer", data={"ok": True}))
+    assert runs[0].result(LIMIT_S) == "app/answer"
