@@ -87,6 +87,8 @@ def _fault_in_dict(value: dict[Any, Any], path: str, seen: tuple[int, ...]) -> s
 
 def is_text(value: str) -> bool:
     """Whether it can be written: a lone surrogate, as in names of files that are not UTF-8, cannot."""
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:
