@@ -27,6 +27,8 @@ PIXELS = [
     ("a late joiner reads 100,000 messages", "s", "realtime", "late_joiner", "s"),
     ("server's processor time for 1,000 messages, 500 a second", "ms", "realtime", "stream", "server_cpu_ms_per_1000"),
     ("the same in a burst", "ms", "realtime", "burst", "server_cpu_ms_per_1000"),
+    ("first paint of 100,000 runs, on the page", "ms", "lists", "runs", "first_paint_ms"),
+    ("first paint of 100,000 runs, in a notebook", "ms", "lists", "runs_in_lab", "first_paint_ms"),
     ("a frame while 20,000 spans are zoomed, p95", "ms", "views", "timeline", "zoom", "p95_ms"),
     ("a frame while 100,000 tokens arrive, p95", "ms", "views", "stream", "frames", "p95_ms"),
 ]  # fmt: skip
