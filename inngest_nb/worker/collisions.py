@@ -19,10 +19,10 @@ def collides(counts: Mapping[str, int], step_id: str, repeat: int) -> bool:
     """Whether a step that was met before has this hash; `counts` says how often each id was met."""
     if repeat:
         return f"{step_id}:{repeat}" in counts
-    base, colon, place = step_id.rpartition(":")
-    return bool(
-        colon and place.isascii() and place.isdecimal() and place[0] != "0" and counts.get(base, 0) > int(place)
-    )
+    if ":" not in step_id:
+        return False
+    base, _, place = step_id.rpartition(":")
+    return bool(place.isascii() and place.isdecimal() and place[0] != "0" and counts.get(base, 0) > int(place))
 
 
 async def earlier_memo(worker: Worker, run_id: str, step: str) -> str:
