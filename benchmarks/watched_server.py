@@ -18,16 +18,17 @@ _times: list[float] = []  # milliseconds of the loop's thread, of callbacks abov
 _long: dict[str, list[float]] = {}
 
 
-_collections: list[float] = []  # milliseconds of the collector's passes over everything
+_collections: list[tuple[int, float]] = []  # of the collector's longer passes: over which generations, and milliseconds
 _begun = [0.0]
 
 
 def _collecting(phase: str, info: dict[str, int]) -> None:
-    if info["generation"] == 2 and threading.current_thread() is threading.main_thread():
+    if info["generation"] > 0 and threading.current_thread() is threading.main_thread():
+        took = (time.thread_time() - _begun[0]) * 1e3
         if phase == "start":
             _begun[0] = time.thread_time()
-        else:
-            _collections.append(round((time.thread_time() - _begun[0]) * 1e3, 1))
+        elif took > 1.0:
+            _collections.append((info["generation"], round(took, 1)))
 
 
 def _timed(handle: asyncio.events.Handle) -> None:

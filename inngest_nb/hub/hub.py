@@ -7,6 +7,7 @@ back what somebody has seen. A subscriber holds an offset, not a queue: a slow o
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -129,7 +130,7 @@ class Hub:
     def hold(self, run_id: str, fn_id: str, state: dict[str, Any]) -> None:
         """Tell a run's own channel about a step, with others of its kind in one row while nobody follows the run.
 
-        It may reach the disk a quarter of a second later: the journal has the step.
+        It may reach the disk half a second later: the journal has the step.
         """
         log, now = self._find(run_id), self._clock.now()
         if log.readers:
@@ -143,7 +144,7 @@ class Hub:
             self._release(log)
             self._flush_patiently()
         elif self._hold_ends is None:
-            self._hold_ends = self._loop.call_later(_HOLD_S, self._release_all)
+            self._hold_ends = self._loop.call_later(_HOLD_S, self._release_some)
 
     def _release(self, log: ChannelLog) -> None:
         """What was held of a log goes to the disk with the next group."""
@@ -152,11 +153,13 @@ class Hub:
         packed = Publish(log.name, "$step", pack(notes), "step", *about, attempt=attempt, created_at=last_at)
         self._put(log, log.next - 1, packed)
 
-    def _release_all(self) -> None:
-        self._hold_ends = None
-        for log in list(self._holding):
+    def _release_some(self) -> None:
+        """Let go of the logs that are held longest; the more there are, the sooner of the next ones: others want the loop too."""
+        for log in list(itertools.islice(self._holding, _HELD_AT_MOST)):
             self._release(log)
         self._flush_patiently()
+        wait = _HOLD_S * _HELD_AT_MOST / max(len(self._holding), _HELD_AT_MOST)
+        self._hold_ends = self._loop.call_later(wait, self._release_some) if self._holding else None
 
     def _put(self, log: ChannelLog, offset: int, publish: Publish) -> None:
         self._batch.append((_ADD_MESSAGE, (log.id, offset, *publish[1:])))
@@ -380,7 +383,8 @@ class Hub:
             await self._trimmer.close()
         if self._hold_ends is not None:
             self._hold_ends.cancel()
-        self._release_all()
+        for log in list(self._holding):
+            self._release(log)
         if self._batch:
             self._flush()
         self._writer.keep([(_SQL.set_meta, ("open_since_boot", ""))])
