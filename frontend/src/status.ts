@@ -62,7 +62,7 @@ export function stepStatus(step: StepState, person: boolean, now: number): Statu
 
 function waitingStatus(step: StepState, person: boolean, now: number): Status {
   if (step.op === "sleep") return sleepStatus(step, now);
-  if (step.op === "invoke") return STATUS.waitingFunction;
+  if (step.op === "invoke") return step.function ? { ...STATUS.waitingFunction, word: `Waiting for ${step.function}` } : STATUS.waitingFunction;
   return person ? STATUS.waitingYou : STATUS.waitingEvent;
 }
 

@@ -66,6 +66,8 @@ export interface StepState {
   readonly answered?: Answer;
   /** The run that this step invoked. */
   readonly child?: string;
+  /** The id of the function that it is a run of. */
+  readonly function?: string;
   readonly reused: boolean;
 }
 
@@ -204,6 +206,7 @@ export function parseStep(value: unknown): StepState | null {
     wait: parseWait(raw.wait),
     answered: parseAnswer(raw.answered),
     child: text(raw.child),
+    function: text(raw.function),
     reused: raw.reused === true,
   });
 }

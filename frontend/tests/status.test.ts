@@ -22,6 +22,7 @@ describe("the status of a run", () => {
     ["Waiting for event", model(run("waiting")), "waiting"],
     ["Sleeping", model(run("waiting"), step("s", "waiting", { op: "sleep" })), "waiting"],
     ["Waiting for function", model(run("waiting"), step("i", "waiting", { op: "invoke" })), "waiting"],
+    ["Waiting for app-child", model(run("waiting"), step("i", "waiting", { op: "invoke", function: "app-child" })), "waiting"],
     ["Retrying", model(run("running"), step("a", "retrying")), "running"],
     ["Completed", model(run("completed")), "completed"],
     ["Failed", model(run("failed")), "failed"],

@@ -73,7 +73,18 @@ def step_state(run_id: str, row: StepRow, max_attempts: int | None, **extra: Any
             state["retry_at"] = row.retry_at / 1000
         if row.op == "sleep":
             state["wake_at"] = row.retry_at / 1000
+    if row.op == "invoke":
+        extra["function"] = _invoked(row.opts)
     return state | dense(extra) if extra else state
+
+
+def _invoked(opts: str | None) -> Any:
+    """The id of the function that a step invoked; peers of other versions may not have said it."""
+    try:
+        about = orjson.loads(opts or "null")
+    except ValueError:
+        return None
+    return about.get("function") if isinstance(about, dict) else None
 
 
 def wait_extra(row: tuple[Any, ...]) -> dict[str, Any]:

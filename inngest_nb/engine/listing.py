@@ -23,7 +23,7 @@ from inngest_nb.errors import ListingError
 from inngest_nb.store import Reader, load_queries
 
 GROUPS = ("all", "running", "asking", "failed", "recent", "queued", "waiting", "completed", "cancelled")
-ORDERS = ("started", "status", "function", "trigger", "duration")
+ORDERS = ("started", "status", "function", "run", "duration", "steps", "trigger")
 MOST_ROWS = 500
 MINUTES = 60
 _MOST_STEPS = 200

@@ -7,7 +7,7 @@ from typing import Any
 
 from inngest_nb.durations import Duration
 from inngest_nb.errors import EventInvalidError
-from inngest_nb.jsontext import is_text
+from inngest_nb.jsontext import dumps, is_text
 from inngest_nb.protocol import Message
 from inngest_nb.worker.usage import input_text, milliseconds
 
@@ -41,4 +41,5 @@ def for_function(
     """An invoked function."""
     text = input_text(step_id, data)
     wait_ms = _INVOKE_MS if timeout is None else milliseconds(step_id, timeout)
-    return {"function_id": fn_id, "data": text, "wake_at": now_us + wait_ms * 1000, "opts": f'{{"input":{text}}}'}
+    opts = f'{{"function":{dumps(fn_id)},"input":{text}}}'
+    return {"function_id": fn_id, "data": text, "wake_at": now_us + wait_ms * 1000, "opts": opts}

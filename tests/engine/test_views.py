@@ -27,8 +27,9 @@ def test_a_step_that_invokes_names_the_run_that_it_started(client: inngest_nb.In
     child = source.view(step["child"])["run"]
     assert (child["fn_id"], child["status"]) == ("app-inner", "completed")
     log = source.messages(run.id)
-    told = [message["data"].get("child") for message in log if message["kind"] == "step"]
-    assert step["child"] in told
+    told = [message["data"] for message in log if message["kind"] == "step"]
+    assert step["child"] in [state.get("child") for state in told]
+    assert {state["function"] for state in [step, *told]} == {"app-inner"}
 
 
 def test_the_timeline_of_a_function_shows_its_newest_run(client: inngest_nb.Inngest) -> None:

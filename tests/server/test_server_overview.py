@@ -57,6 +57,8 @@ async def test_groups_counts_and_rows_agree(client: Client, peer: ScriptedPeer) 
     found = await page(client)
     assert found["total"] == 4
     assert ids(found) == sorted(ids(found), reverse=True)
+    assert ids(await page(client, "order=steps"))[0] == asking["run_id"], "the only one with two steps"
+    assert ids(await page(client, "order=steps&up=1"))[-1] == asking["run_id"]
     counts = found["counts"]
     assert (counts["all"], counts["running"], counts["asking"], counts["failed"], counts["recent"]) == (4, 1, 1, 1, 4)
     assert counts["minutes"][-1][0] + counts["minutes"][-2][0] == 4
@@ -87,6 +89,8 @@ async def test_search_order_and_place(client: Client, peer: ScriptedPeer) -> Non
     assert ids(await page(client, "q=needle_1&payload=1")) == [all_[2]]
     assert ids(await page(client, "q=needle%25&payload=1")) == []  # no pattern of SQL
     assert ids(await page(client, "order=trigger&up=1")) == [*all_[1:], all_[0]]
+    assert ids(await page(client, "order=run")) == all_
+    assert ids(await page(client, "order=run&up=1")) == all_[::-1]
     assert ids(await page(client, "offset=1&limit=2")) == all_[1:3]
     assert ids(await page(client, f"upto={all_[1]}")) == all_[1:]
     assert ids(await page(client, "function=app-other")) == all_[:1]

@@ -2,7 +2,7 @@
 import { dict, number, text, type Dict } from "../wire";
 
 export type Group = "all" | "running" | "asking" | "failed" | "recent" | "waiting" | "completed" | "cancelled" | "queued";
-export type Order = "started" | "status" | "function" | "trigger" | "duration";
+export type Order = "started" | "status" | "function" | "run" | "duration" | "steps" | "trigger";
 
 export interface Query {
   readonly group: Group;
@@ -18,7 +18,7 @@ export interface Query {
 }
 
 const GROUPS = new Set<unknown>(["all", "running", "asking", "failed", "recent", "waiting", "completed", "cancelled", "queued"]);
-const ORDERS = new Set<unknown>(["started", "status", "function", "trigger", "duration"]);
+const ORDERS = new Set<unknown>(["started", "status", "function", "run", "duration", "steps", "trigger"]);
 const MINUTE = 60_000;
 
 /** The times that are offered, and what they are called. */

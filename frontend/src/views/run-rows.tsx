@@ -17,8 +17,8 @@ const FEW = 2;
 const NARROW_PX = 560;
 
 const COLUMNS: readonly [Order | null, string, string][] = [
-  ["status", "Status", "c-status"], ["function", "Function", "c-fn"], [null, "Run", "c-run"], ["started", "Started", "c-started"],
-  ["duration", "Duration", "c-took num"], [null, "Steps", "c-steps"], ["trigger", "Trigger", "c-trigger"], [null, "", "c-do"],
+  ["status", "Status", "c-status"], ["function", "Function", "c-fn"], ["run", "Run", "c-run"], ["started", "Started", "c-started"],
+  ["duration", "Duration", "c-took num"], ["steps", "Steps", "c-steps"], ["trigger", "Trigger", "c-trigger"], [null, "", "c-do"],
 ];
 
 export interface RowsProps {

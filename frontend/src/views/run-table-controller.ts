@@ -41,6 +41,7 @@ const SOON_MS = 150;
 const LEAST_PAUSE_MS = 500;
 /** A server that needs long for a page is asked less often. */
 const PAUSE_FACTOR = 10;
+const MOST_FIRST = new Set<Query["order"]>(["started", "run", "duration", "steps"]);
 
 export class RunTableController extends Controller<RunTableState> {
   timeline: TimelineController | null = null;
@@ -116,7 +117,7 @@ export class RunTableController extends Controller<RunTableState> {
 
   sort(order: Query["order"]): void {
     const { query } = this.state;
-    this.ask({ order, up: query.order === order ? !query.up : order !== "started" && order !== "duration" });
+    this.ask({ order, up: query.order === order ? !query.up : !MOST_FIRST.has(order) });
   }
 
   model(id: string | null): RunModel | undefined {

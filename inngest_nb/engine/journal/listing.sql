@@ -58,6 +58,12 @@ r.status
 -- by_function: alphabetically
 r.fn_id
 
+-- by_run: as by_started: ids are in the order of their making
+r.id
+
+-- by_steps: the one with the most steps first, or last
+(SELECT count(DISTINCT s.hash) FROM steps s WHERE s.run_id = r.id)
+
 -- by_trigger: alphabetically
 r.event_name
 
@@ -65,7 +71,8 @@ r.event_name
 coalesce(r.ended_at, :now) - coalesce(r.started_at, r.queued_at)
 
 -- steps_of: attempts of a run without what went in and came out; the first ones where there are very many
-SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at, NULL, NULL,
+SELECT hash, attempt, step_id, idx, op, status, started_at, ended_at,
+  CASE WHEN op = 'invoke' AND json_valid(opts) THEN json_object('function', json_extract(opts, '$.function')) END, NULL,
   CASE WHEN error IS NULL THEN NULL ELSE json_object('name', json_extract(error, '$.name'), 'message', '') END, retry_at, NULL
 FROM steps WHERE run_id = ? ORDER BY idx, attempt LIMIT ?
 
