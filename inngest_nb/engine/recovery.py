@@ -46,6 +46,7 @@ def take_up(core: Core) -> None:
         found_by = decode_terms(terms) if terms is not None else terms_of(core.journal.condition(wait))
         core.waits.recall(wait, name, found_by)
         core.timers.add(Due(expires_at - back, "wait_for_event", run_id, sys.intern(step_hash)))
+    setbacks.recalled(core, back)
     for key, text in core.journal.rows(SQL.outbox):
         message = orjson.loads(text)
         if "settled" in message:

@@ -24,16 +24,19 @@ _MARGIN_US = 1_000_000
 
 
 def recall(core: Core) -> int:
-    """At start: by how much the clock was set back since the last engine; the journal is told, its reader only soon."""
+    """At start: by how much the clock was set back since the last engine."""
     known = core.journal.meta("clock")
     back = 0
     if known is not None:
         boot, elapsed, now = orjson.loads(known)
         if boot is not None and boot == boot_id():
             back = (core.clock.elapsed() - elapsed) - (core.clock.now() - now)
-    back = back if back > SET_US else 0
+    return back if back > SET_US else 0
+
+
+def recalled(core: Core, back: int) -> None:
+    """Everything that is due was read, and moved in memory: now the journal is told, and not before, or it were moved twice."""
     _move(core, back, _NEVER)
-    return back
 
 
 def noticed(core: Core, back: int, since: int) -> None:

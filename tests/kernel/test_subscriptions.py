@@ -182,8 +182,8 @@ def test_messages_of_a_stream_share_frames_and_a_lone_one_does_not_wait(
     frames: list[str] = []
     write = link._socket.write_message
 
-    def noted(frame: str) -> object:
-        frames.append(frame)
+    def noted(frame: str | bytes) -> object:
+        frames.append(frame if isinstance(frame, str) else frame.decode())
         return write(frame)
 
     monkeypatch.setattr(link._socket, "write_message", noted)

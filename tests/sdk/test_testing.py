@@ -108,7 +108,7 @@ def test_several_events_are_one_batch(client: inngest.Inngest) -> None:
         return [event.data["i"] for event in ctx.events]
 
     assert trigger(fn, [inngest.Event(name="any/thing", data={"i": i}) for i in range(3)]).output == [0, 1, 2]
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="needs an Event or several"):
         trigger(fn, [])
 
 
