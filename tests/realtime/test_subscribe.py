@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime
 import gc
-import itertools
 import logging
-import queue
 import threading
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable
 from typing import Any, TypeVar
 
 import orjson
 import pytest
-from pydantic import BaseModel
 
 import inngest_nb
 from inngest_nb import links, realtime
@@ -23,26 +20,16 @@ from inngest_nb.errors import ChannelError, SchemaError
 from inngest_nb.hub.subscription import BATCH
 from inngest_nb.links.embedded import EmbeddedLink
 from inngest_nb.realtime.inbox import FULL
+from tests.realtime.news import LIMIT_S, Status, first, news, publish
 from tests.support.waiting import until
 
 T = TypeVar("T")
-LIMIT_S = 10.0
 
 
-class Status(BaseModel):
-    text: str
-    progress: int = 0
-
-
-news = realtime.channel("news", topics={"status": Status, "line": str, "any": realtime.static_schema(object)})
 #: The same channel as somebody declares it who knows less.
 loose = realtime.channel(
     "news", topics={"status": realtime.static_schema(object), "line": realtime.static_schema(object)}
 )
-
-
-def first(messages: Iterable[T], count: int) -> list[T]:
-    return list(itertools.islice(messages, count))
 
 
 async def afirst(messages: AsyncIterable[T], count: int) -> list[T]:
@@ -53,11 +40,6 @@ async def afirst(messages: AsyncIterable[T], count: int) -> list[T]:
             if len(found) == count:
                 break
     return found
-
-
-def publish(client: inngest_nb.Inngest, *lines: Any) -> None:
-    for line in lines:
-        client.realtime.publish_sync(news.line, line)
 
 
 # -- loops ---------------------------------------------------------------------------------------
@@ -283,92 +265,6 @@ def test_validate_false_and_a_channel_by_name_take_what_comes(client: inngest_nb
 def test_a_string_stays_a_string(client: inngest_nb.Inngest, text: str) -> None:
     publish(client, text)
     assert next(iter(client.realtime.subscribe(channel=news, since="start"))).data == text
-
-
-# -- callbacks -----------------------------------------------------------------------------------
-
-
-def test_a_sync_callback_is_called_while_this_thread_is_busy(client: inngest_nb.Inngest) -> None:
-    seen: queue.SimpleQueue[tuple[Any, str]] = queue.SimpleQueue()
-    client.realtime.subscribe(channel=news, on_message=lambda m: seen.put((m.data, threading.current_thread().name)))
-    publish(client, "a", "b")
-    found = [seen.get(timeout=LIMIT_S) for _ in range(2)]
-    assert [data for data, _ in found] == ["a", "b"]
-    assert {name for _, name in found} == {"inngest-nb subscriber"}
-
-
-async def test_an_async_callback_runs_on_the_loop_of_the_caller_one_after_the_other(client: inngest_nb.Inngest) -> None:
-    seen: list[Any] = []
-    inside = 0
-    done = asyncio.Event()
-
-    async def on_message(message: realtime.Message) -> None:
-        nonlocal inside
-        assert threading.current_thread() is threading.main_thread()
-        assert inside == 0
-        inside += 1
-        await asyncio.sleep(0)
-        inside -= 1
-        seen.append(message.data)
-        if len(seen) == 20:
-            done.set()
-
-    client.realtime.subscribe(channel=news, on_message=on_message)
-    publish(client, *map(str, range(20)))
-    await asyncio.wait_for(done.wait(), LIMIT_S)
-    assert seen == list(map(str, range(20)))
-
-
-def test_an_async_callback_without_a_loop_has_one_of_its_own(client: inngest_nb.Inngest) -> None:
-    seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    async def on_message(message: realtime.Message) -> None:
-        await asyncio.sleep(0)
-        seen.put(message.data)
-
-    client.realtime.subscribe(channel=news, on_message=on_message)
-    publish(client, "a")
-    assert seen.get(timeout=LIMIT_S) == "a"
-
-
-@pytest.mark.parametrize("is_async", [True, False])
-def test_a_callback_that_fails_is_told_of_and_called_again(client: inngest_nb.Inngest, is_async: bool) -> None:
-    errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
-
-    def fail(message: realtime.Message) -> None:
-        raise LookupError(message.data)
-
-    async def put(error: Exception) -> None:
-        errors.put(error)
-
-    client.realtime.subscribe(channel=news, on_message=fail, on_error=put if is_async else errors.put)
-    publish(client, "a", "b")
-    assert [str(errors.get(timeout=LIMIT_S)) for _ in range(2)] == ["a", "b"]
-
-
-def test_a_slow_callback_delays_nobody_else(client: inngest_nb.Inngest) -> None:
-    gate = threading.Event()
-    slow = client.realtime.subscribe(channel=news, on_message=lambda message: gate.wait(LIMIT_S))
-    publish(client, "a", "b")
-    assert [message.data for message in first(client.realtime.subscribe(channel=news, since="start"), 2)] == ["a", "b"]
-    gate.set()
-    slow.close()
-
-
-def test_a_callback_may_close_and_hears_nothing_more(client: inngest_nb.Inngest) -> None:
-    seen: list[Any] = []
-    made = threading.Event()
-
-    def on_message(message: realtime.Message) -> None:
-        seen.append(message.data)
-        made.wait()
-        subscription.close()
-
-    publish(client, "a", "b", "c")
-    subscription = client.realtime.subscribe(channel=news, since="start", on_message=on_message)
-    made.set()
-    until(lambda: not any(thread.name == "inngest-nb subscriber" for thread in threading.enumerate()))
-    assert seen == ["a"]
 
 
 # -- streams -------------------------------------------------------------------------------------
