@@ -5,6 +5,8 @@ Every answer to a peer follows the commit of what it reports. A report of a leas
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 
 from inngest_nb.engine import internal_events, limits
@@ -272,10 +274,7 @@ class Progress:
             tell_lost_steps(self._core, run, self._core.journal.steps(run.id))
             await self._core.hub.written()
         self._core.lifecycle.run_changed(run, self._function(run))
-        struck: Write = (SQL.end_outbox, (f"{run.id}:end",))
-        written = self._core.hub.written()
-        written.add_done_callback(lambda _: self._core.journal.keep([struck]))
-        await written  # whoever waited for the run finds all its messages
+        await self.strike_when_written(f"{run.id}:end")  # whoever waited for the run finds all its messages
 
     # -- helpers -------------------------------------------------------------------------------
 
@@ -293,10 +292,12 @@ class Progress:
         ):
             self.strike_when_written(_owed_key(run, row))
 
-    def strike_when_written(self, key: str) -> None:
-        """What was told is on disk soon: then it is owed no more."""
+    def strike_when_written(self, key: str) -> asyncio.Future[None]:
+        """What was told is on disk when the future resolves: then it is owed no more."""
         struck: Write = (SQL.end_outbox, (key,))
-        self._core.hub.written().add_done_callback(lambda _: self._core.journal.keep([struck]))
+        written = self._core.hub.written()
+        written.add_done_callback(lambda _: self._core.journal.keep([struck]))
+        return written
 
 
 def _owed_key(run: Run, row: StepRow) -> str:

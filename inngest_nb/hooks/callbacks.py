@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from inngest_nb.errors import ChannelError
+from inngest_nb.realtime.callbacks import check_callbacks
 from inngest_nb.realtime.messages import Message
 
 __all__ = ["Callbacks"]
@@ -26,9 +26,7 @@ class Callbacks:
     def __init__(
         self, on_message: Callable[[Message], Any] | None, on_error: Callable[[Exception], Any] | None
     ) -> None:
-        for name, callback in (("on_message", on_message), ("on_error", on_error)):
-            if callback is not None and not callable(callback):
-                raise ChannelError(f"{name} must be a function, not {type(callback).__name__} {callback!r:.80}")
+        check_callbacks(on_message, on_error)
         self._on_message, self._on_error = on_message, on_error
         self._telling: set[asyncio.Future[Any]] = set()
 

@@ -8,14 +8,25 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from inngest_nb.errors import InngestError
+from inngest_nb.errors import ChannelError, InngestError
 
 if TYPE_CHECKING:
     from inngest_nb.realtime.subscription import Subscription
 
-__all__ = ["deliver"]
+__all__ = ["check_callbacks", "deliver"]
 
 _tasks: set[asyncio.Task[None]] = set()
+
+
+def check_callbacks(on_message: object, on_error: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        ChannelError: one of them is given, and is no function.
+    """
+    for name, callback in (("on_message", on_message), ("on_error", on_error)):
+        if callback is not None and not callable(callback):
+            raise ChannelError(f"{name} must be a function, not {type(callback).__name__} {callback!r:.80}")
 
 
 def deliver(subscription: Subscription, on_message: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable, Iterable, Mapping
 
 from inngest_nb.errors import ChannelError
+from inngest_nb.jsontext import is_text
 
 __all__ = [
     "UncalledChannelError",
@@ -39,10 +40,8 @@ def check_text(what: str, name: object) -> str:
     """Return `name` if it can be sent: half a surrogate pair has no UTF-8."""
     if not isinstance(name, str):
         raise ChannelError(f"{what} is text, not {type(name).__name__} {name!r:.80}")
-    try:
-        name.encode()
-    except UnicodeEncodeError as exc:
-        raise ChannelError(f"{what} is text, and {name!r:.80} is none: {exc.reason}") from None
+    if not is_text(name):
+        raise ChannelError(f"{what} is text, and {name!r:.80} is none: surrogates not allowed")
     return name
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 import orjson
 
 from inngest_nb.errors import ChannelError, LinkError
-from inngest_nb.realtime.callbacks import deliver
+from inngest_nb.realtime.callbacks import check_callbacks, deliver
 from inngest_nb.realtime.codec import Codec
 from inngest_nb.realtime.following import Listener, Place, Source
 from inngest_nb.realtime.inbox import Inbox
@@ -55,9 +55,7 @@ class Subscription:
         on_error: OnError | None = None,
         status: Listener | None = None,
     ) -> None:
-        for name, callback in (("on_message", on_message), ("on_error", on_error)):
-            if callback is not None and not callable(callback):
-                raise ChannelError(f"{name} must be a function, not {type(callback).__name__} {callback!r:.80}")
+        check_callbacks(on_message, on_error)
         self.channel, self.topics, self.is_closed = channel, topics, False
         self.codec = codec
         self._source, self._on_error, self._status = source, on_error, status or Listener()

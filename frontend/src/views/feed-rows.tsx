@@ -5,6 +5,7 @@ import * as format from "../format";
 import { isLifecycle, json, preview, topicOf, type FeedRow } from "../state/feed";
 import { detailHeight, indexAt, look, ROW, useAnchor, useLayout } from "./feed-layout";
 import type { Message } from "../wire";
+import { focusRow } from "./hooks";
 import { Icon } from "./icons";
 import { JsonTree } from "./json-tree";
 import type { MessageFeedController } from "./message-feed-controller";
@@ -69,13 +70,6 @@ function shownPlaces(rows: readonly FeedRow[], current: string | null, from: num
   const at = rows.findIndex((row) => row.key === current);
   if (at < 0 || (at >= from && at < to)) return places;
   return at < from ? [at, ...places] : [...places, at];
-}
-
-/** Gives a row the focus once it is in the document. */
-function focusRow(box: HTMLElement, key: string, tries = 4): void {
-  const row = box.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-  if (row) row.focus({ preventScroll: true });
-  else if (tries > 0) requestAnimationFrame(() => focusRow(box, key, tries - 1));
 }
 
 export function topicColour(names: readonly string[], name: string): string {

@@ -7,7 +7,7 @@ import { difference } from "../state/compare";
 import type { Layout } from "./bars";
 import { sceneOf, useCanvas } from "./chart";
 import { Hover, type Spot } from "./hover";
-import { useWidth } from "./hooks";
+import { focusRow, useWidth } from "./hooks";
 import { Icon, StatusIcon } from "./icons";
 import { Minimap } from "./minimap";
 import type { TimelineController } from "./timeline-controller";
@@ -94,12 +94,7 @@ function revealRow(list: HTMLElement | null, rows: readonly Row[], key: string, 
     list.scrollTop = Math.max(0, top - list.clientHeight / 2);
     scrolled(list.scrollTop);
   }
-  const focus = (tries: number): void => {
-    const element = list.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-    if (element) element.focus({ preventScroll: true });
-    else if (tries > 0) requestAnimationFrame(() => focus(tries - 1));
-  };
-  focus(4);
+  focusRow(list, key);
 }
 
 function Rows({ rows, scroll, visible, height, ...props }: GridProps & {

@@ -113,3 +113,10 @@ export function useFlash(ms = 1200): [boolean, () => void] {
   }, [on, ms]);
   return [on, () => setOn(true)];
 }
+
+/** Gives a row the focus once it is in the document. */
+export function focusRow(box: HTMLElement, key: string, tries = 4): void {
+  const row = box.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+  if (row) row.focus({ preventScroll: true });
+  else if (tries > 0) requestAnimationFrame(() => focusRow(box, key, tries - 1));
+}
